@@ -1,0 +1,3 @@
+//! Placeholder binary while the floors below are built.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! One file per thing a caller may ask for; each takes a permit.

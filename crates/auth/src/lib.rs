@@ -1,0 +1,1 @@
+//! Decides, purely, who an API key is and what it may do.

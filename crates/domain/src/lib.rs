@@ -1,0 +1,58 @@
+//! The words of SelfMX and their legal changes: no I/O, no async, no clock of its own.
+//!
+//! Everything that the other crates talk about has its type here, and each type is parsed once, at
+//! the door, into a value that cannot be wrong: there is no `validate()` on a built value.
+//!
+//! | noun | what it is |
+//! |---|---|
+//! | [`Address`], [`Mailbox`], [`Domain`] | who mail goes to and comes from (RFC 5321, 5322, 6531) |
+//! | [`Draft`] | one request to send, whole and valid |
+//! | [`RecipientState`], [`EmailStatus`] | what has become of an email, as enums whose changes consume the old state |
+//! | [`Verdict`], [`Reply`], [`RetryPolicy`] | what a relay said, and what follows from it |
+//! | [`EmailId`], [`ApiKeyId`], … | ids, one type each, as TypeIDs |
+//! | [`Clock`], [`Entropy`] | time and chance, passed in |
+//!
+//! ```
+//! use selfmx_domain::Mailbox;
+//!
+//! let mailbox: Mailbox = "Grüße <hallo@bücher.example>".parse()?;
+//! assert_eq!(mailbox.address().to_string(), "hallo@xn--bcher-kva.example");
+//! assert!("a@b.example\r\nBcc: c@d.example".parse::<Mailbox>().is_err());
+//! # Ok::<(), selfmx_domain::Problem>(())
+//! ```
+//!
+//! Invariant: nothing here does I/O, reads a clock or draws a random number.
+//!
+//! Invariant: no value that can reach a message header or an SMTP command holds CR, LF, NUL or another control character.
+
+mod address;
+mod attachment;
+mod clock;
+mod draft;
+mod header;
+mod id;
+mod mailbox;
+mod name;
+mod problem;
+mod recipient;
+mod reply;
+mod retry;
+mod status;
+mod tag;
+mod text;
+
+pub use address::{Address, Domain};
+pub use attachment::{Attachment, ContentId, ContentType, FileName};
+pub use clock::{Clock, Entropy};
+pub use draft::{Body, Draft, DraftParts, Limits, Mode, Priority};
+pub use header::{CustomHeader, HeaderName, HeaderValue};
+pub use id::{ApiKeyId, EmailId, EventId, IdError, RequestId, TenantId};
+pub use mailbox::{DisplayName, Mailbox};
+pub use name::Name;
+pub use problem::{FieldError, Problem};
+pub use recipient::{BounceType, NextStep, Queued, RecipientKind, RecipientState, Recipients};
+pub use reply::{Deferral, EnhancedCode, Reply, Verdict};
+pub use retry::{Jitter, RetryPolicy};
+pub use status::EmailStatus;
+pub use tag::{Metadata, Tag};
+pub use text::Subject;

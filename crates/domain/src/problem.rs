@@ -1,0 +1,89 @@
+//! What can be wrong with a value that a caller gave, in words that say what to do.
+
+/// Why a value was refused. Its text is for the caller: it names the rule and never repeats the value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A value that has to be there is absent.
+    #[error("this field is required")]
+    Missing,
+    /// A text is empty that may not be.
+    #[error("must not be empty")]
+    Empty,
+    /// A text is longer than allowed.
+    #[error("is too long: at most {limit} {unit} are allowed")]
+    TooLong {
+        /// How many are allowed.
+        limit: usize,
+        /// What is counted: `characters`, `octets`.
+        unit: &'static str,
+    },
+    /// There are more of something than allowed.
+    #[error("too many: at most {limit} {unit} are allowed")]
+    TooMany {
+        /// How many are allowed.
+        limit: usize,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// A control character, which could start a header or a command of its own.
+    #[error("must not hold control characters (CR, LF, NUL, tab and the like)")]
+    ControlCharacter,
+    /// No address of RFC 5321 section 4.1.2.
+    #[error("is no email address: write `local@domain` or `Name <local@domain>`")]
+    NotAnAddress,
+    /// An address literal such as `a@[192.0.2.1]`.
+    #[error("an address literal in brackets is not accepted: use a domain name")]
+    AddressLiteral,
+    /// No domain name, or one that IDNA (UTS #46) does not allow.
+    #[error("the part after the `@` is no domain name")]
+    NotADomain,
+    /// No recipient at all in `to`.
+    #[error("at least one recipient is required in `to`")]
+    NoRecipient,
+    /// Neither a text nor an HTML body.
+    #[error("at least one of `text` and `html` is required")]
+    NoBody,
+    /// No header field name of RFC 5322 section 2.2.
+    #[error("is no header name: printable ASCII without spaces and colons")]
+    NotAHeaderName,
+    /// A header that the server writes itself, or that would forge another's.
+    #[error("the header `{0}` is set by the server or has a field of its own")]
+    ReservedHeader(String),
+    /// No media type of RFC 2045 section 5.1.
+    #[error("is no media type: write `type/subtype`, with parameters as `; name=value`")]
+    NotAMediaType,
+    /// A file name with a path in it.
+    #[error("a file name must not hold `/` or `\\`")]
+    PathInFileName,
+    /// No content id of RFC 2392.
+    #[error("a content id is visible ASCII without spaces, `<` and `>`")]
+    NotAContentId,
+    /// The same content id twice.
+    #[error("each content id may be used once")]
+    RepeatedContentId,
+    /// A tag with characters beyond the allowed ones.
+    #[error("a tag is 1..256 characters of `A-Z a-z 0-9 _ -`")]
+    NotATag,
+    /// A value that is none of a fixed list.
+    #[error("must be one of: {0}")]
+    NotOneOf(&'static str),
+}
+
+impl Problem {
+    /// The same problem, with the name of the field that has it.
+    #[must_use]
+    pub fn at(self, field: impl Into<String>) -> FieldError {
+        FieldError { field: field.into(), problem: self }
+    }
+}
+
+/// A [`Problem`] and where it is, such as `to[1]`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct FieldError {
+    /// The path of the field within the request.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}

@@ -1,0 +1,1 @@
+//! The route table: parse, call the application, answer.

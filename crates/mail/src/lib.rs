@@ -1,0 +1,1 @@
+//! Turns an email into bytes and hands them to a relay.

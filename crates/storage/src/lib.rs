@@ -1,0 +1,1 @@
+//! Keeps everything in PostgreSQL; whole business steps only.

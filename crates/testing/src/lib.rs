@@ -1,0 +1,1 @@
+//! What tests run against: databases, SMTP sinks, clocks. A dev-dependency only.

@@ -1,0 +1,1 @@
+//! The only JSON shapes in the house: requests, views, errors.

@@ -1,0 +1,1 @@
+//! Leases due work, does it, settles it.
