@@ -1,0 +1,99 @@
+//! What must be on the machine, and how it gets there.
+
+use crate::apt;
+use crate::failure::Failure;
+use crate::programs;
+
+/// Something that a task cannot do without.
+#[derive(Debug)]
+pub(crate) struct Need {
+    /// In words, for the message.
+    pub(crate) what: &'static str,
+    /// The Debian packages that bring it.
+    pub(crate) packages: &'static [&'static str],
+    /// Whether the machine has it already.
+    pub(crate) present: fn() -> bool,
+}
+
+/// PostgreSQL's programs, for a private server.
+pub(crate) const POSTGRES: Need =
+    Need { what: "PostgreSQL's programs (initdb, postgres, pg_ctl)", packages: &["postgresql"], present: programs::postgres_present };
+
+/// What the tests run against, besides PostgreSQL.
+pub(crate) const FOR_TESTS: &[Need] = &[
+    Need {
+        what: "Postfix (postfix, smtp-sink, smtp-source)",
+        packages: &["postfix"],
+        present: || ["postfix", "smtp-sink", "smtp-source"].iter().all(|name| programs::present(name)),
+    },
+    Need {
+        what: "SASL for Postfix (saslpasswd2 and the PLAIN mechanism)",
+        packages: &["sasl2-bin", "libsasl2-modules"],
+        present: || programs::present("saslpasswd2") && programs::library_present("sasl2", "libplain.so"),
+    },
+    Need { what: "Python 3 (an independent reader of mail)", packages: &["python3"], present: || programs::present("python3") },
+    Need { what: "curl", packages: &["curl"], present: || programs::present("curl") },
+    Need { what: "git (the list of files to check)", packages: &["git"], present: || programs::present("git") },
+];
+
+/// Installs what is missing, where that is allowed; `otherwise` is another way out, told with the line to run.
+///
+/// # Errors
+///
+/// [`Failure::Missing`] when something is missing and may not be installed from here, or is missing still after it was
+/// installed; [`Failure::Install`] and [`Failure::Run`] when the package manager fails.
+pub(crate) fn ensure(needs: &[&Need], otherwise: &str) -> Result<(), Failure> {
+    let missing = absent(needs);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages).copied().collect();
+    if !apt::allowed() {
+        return Err(refusal(&missing, &packages, otherwise));
+    }
+    println!("installing {}", packages.join(" "));
+    apt::install(&packages)?;
+    let missing = absent(needs);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let remedy = format!("The packages {} are installed and did not bring it. {otherwise}", packages.join(" "));
+    Err(Failure::Missing { what: in_words(&missing), remedy })
+}
+
+fn absent<'a>(needs: &[&'a Need]) -> Vec<&'a Need> {
+    needs.iter().copied().filter(|need| !(need.present)()).collect()
+}
+
+fn refusal(missing: &[&Need], packages: &[&str], otherwise: &str) -> Failure {
+    let line = apt::line(packages);
+    let remedy = format!("On Debian and Ubuntu run\n  {line}\nelsewhere install them by the system's own means. {otherwise}");
+    Failure::Missing { what: in_words(missing), remedy }
+}
+
+fn in_words(missing: &[&Need]) -> String {
+    let words: Vec<&str> = missing.iter().map(|need| need.what).collect();
+    words.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRESENT: Need = Need { what: "air", packages: &["air"], present: || true };
+    const ABSENT: Need = Need { what: "water", packages: &["well", "rope"], present: || false };
+
+    #[test]
+    fn nothing_is_installed_when_nothing_is_missing() {
+        assert!(ensure(&[&PRESENT], "").is_ok());
+    }
+
+    #[test]
+    fn a_refusal_names_what_is_missing_the_line_and_the_other_way_out() {
+        let missing = absent(&[&PRESENT, &ABSENT]);
+        let text = refusal(&missing, ABSENT.packages, "Or drink tea.").to_string();
+        assert!(text.starts_with("missing: water\n"), "{text}");
+        assert!(text.contains("sudo apt-get install -y --no-install-recommends well rope\n"), "{text}");
+        assert!(text.ends_with("Or drink tea."), "{text}");
+    }
+}

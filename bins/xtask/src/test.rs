@@ -1,0 +1,61 @@
+//! `cargo xtask test`: everything that must pass, from the set-up to the last test.
+
+use crate::failure::Failure;
+use crate::generated::Generated;
+use crate::needs::{self, Need};
+use crate::steps::{Step, Steps};
+use crate::{cargo, check, deny};
+
+const NEEDED: &str = "The tests start their own PostgreSQL and Postfix from these programs; nothing need be running.";
+
+const FORMAT: &str = "run `cargo fmt --all` and look at what it changed";
+const CLIPPY: &str = "mend what clippy names above; an exception is an #[expect(...)] with its reason";
+const DOC: &str = "mend the documentation named above";
+const TESTS: &str = "the failing tests are named above; run one alone with `cargo test --package CRATE NAME`";
+const DOC_TESTS: &str = "the failing examples are named above; they stand in the documentation of public items";
+
+/// Sets the machine up, then runs every step and stops at the first that fails; the table of steps ends either way.
+///
+/// # Errors
+///
+/// The first failing step's, or the set-up's.
+pub(crate) fn run() -> Result<(), Failure> {
+    let mut steps = Steps::default();
+    let result = all(&mut steps);
+    println!("{}", steps.table());
+    result
+}
+
+fn all(steps: &mut Steps) -> Result<(), Failure> {
+    steps.timed("set-up", "what the tests run against", set_up)?;
+    steps.command(step("format", &["fmt", "--all", "--check"], FORMAT))?;
+    steps.timed("check", "cargo xtask check", || check::run(Generated::Compare))?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    steps.command(step("clippy", &clippy, CLIPPY))?;
+    let mut doc = step("doc", &["doc", "--workspace", "--no-deps", "--locked"], DOC);
+    doc.command.env("RUSTDOCFLAGS", "-D warnings");
+    steps.command(doc)?;
+    deny::run(steps)?;
+    steps.command(step("tests", test_command(), TESTS))?;
+    let doc_tests = ["test", "--workspace", "--doc", "--locked"];
+    steps.command(step("doc tests", &doc_tests, DOC_TESTS))
+}
+
+fn set_up() -> Result<(), Failure> {
+    let needs: Vec<&Need> = std::iter::once(&needs::POSTGRES).chain(needs::FOR_TESTS).collect();
+    needs::ensure(&needs, NEEDED)?;
+    println!("all there");
+    Ok(())
+}
+
+fn test_command() -> &'static [&'static str] {
+    if cargo::has_subcommand("nextest") {
+        return &["nextest", "run", "--workspace", "--locked"];
+    }
+    &["test", "--workspace", "--locked", "--lib", "--bins", "--tests"]
+}
+
+fn step(name: &'static str, arguments: &[&str], advice: &'static str) -> Step {
+    let command = cargo::command(arguments);
+    Step { name, command, advice }
+}
