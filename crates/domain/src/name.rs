@@ -14,6 +14,12 @@ impl Name {
     /// The longest name, in characters.
     pub const MAX_CHARACTERS: usize = 100;
 
+    /// The name of the key that the environment sets.
+    #[must_use]
+    pub fn default_key() -> Self {
+        Self("Default".to_owned())
+    }
+
     /// The name, trimmed.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -65,6 +65,9 @@ pub enum Problem {
     /// A tag with characters beyond the allowed ones.
     #[error("a tag is 1..256 characters of `A-Z a-z 0-9 _ -`")]
     NotATag,
+    /// A time that has to be in the future and is not.
+    #[error("must be in the future")]
+    Past,
     /// A value that is none of a fixed list.
     #[error("must be one of: {0}")]
     NotOneOf(&'static str),

@@ -1,0 +1,57 @@
+//! What this crate refuses, and why.
+
+use selfmx_domain::Problem;
+use time::OffsetDateTime;
+
+use crate::Permission;
+
+/// The secret is of no key that is to be recognised. It does not say why, so that no answer can: unknown, revoked and expired look the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the API key is not valid")]
+pub struct Unrecognised;
+
+/// The key was recognised and may not do this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// It does not hold the permission.
+    #[error("this needs the permission `{0}`, which the API key does not hold")]
+    Permission(Permission),
+    /// It belongs to a tenant, and this is the platform's to do.
+    #[error("this needs a platform key (one without a tenant) that holds `{0}`")]
+    Platform(Permission),
+}
+
+impl Denied {
+    /// The permission that is needed.
+    #[must_use]
+    pub const fn permission(self) -> Permission {
+        match self {
+            Self::Permission(permission) | Self::Platform(permission) => permission,
+        }
+    }
+}
+
+/// A key that was asked for would do more than its maker, or make no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    /// The maker does not hold the permission itself.
+    #[error("a key can only grant permissions that it holds itself, and this one does not hold `{0}`")]
+    Permission(Permission),
+    /// The maker may not make keys for that tenant.
+    #[error(transparent)]
+    Tenant(#[from] Denied),
+    /// The maker expires, and the new key would outlive it.
+    #[error("the new key must expire no later than the key that makes it, at {0}")]
+    Expiry(OffsetDateTime),
+    /// The maker is a test key, and the new key would send for real.
+    #[error("a test key can only make test keys")]
+    Mode,
+    /// A value that makes no sense whoever asks.
+    #[error("{problem}")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: Problem,
+    },
+}
