@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`Address`], [`Mailbox`], [`Domain`] | who mail goes to and comes from (RFC 5321, 5322, 6531) |
 //! | [`Draft`] | one request to send, whole and valid |
+//! | [`Email`], [`EmailSummary`], [`Page`] | an accepted email as it is read back |
 //! | [`RecipientState`], [`EmailStatus`] | what has become of an email, as enums whose changes consume the old state |
 //! | [`Verdict`], [`Reply`], [`RetryPolicy`] | what a relay said, and what follows from it |
 //! | [`EmailId`], [`ApiKeyId`], … | ids, one type each, as TypeIDs |
@@ -29,30 +30,36 @@ mod address;
 mod attachment;
 mod clock;
 mod draft;
+mod email;
 mod header;
 mod id;
 mod mailbox;
 mod name;
+mod page;
 mod problem;
 mod recipient;
 mod reply;
 mod retry;
 mod status;
 mod tag;
+mod tenant;
 mod text;
 
 pub use address::{Address, Domain};
 pub use attachment::{Attachment, ContentId, ContentType, FileName};
 pub use clock::{Clock, Entropy};
 pub use draft::{Body, Draft, DraftParts, Limits, Mode, Priority};
+pub use email::{Email, EmailEvent, EmailFilter, EmailSummary, EventKind, RecipientRecord};
 pub use header::{CustomHeader, HeaderName, HeaderValue};
 pub use id::{ApiKeyId, EmailId, EventId, IdError, RequestId, TenantId};
 pub use mailbox::{DisplayName, Mailbox};
 pub use name::Name;
+pub use page::{Page, PageLimit, PageRequest, PageStart, Total};
 pub use problem::{FieldError, Problem};
 pub use recipient::{BounceType, NextStep, Queued, RecipientKind, RecipientState, Recipients};
 pub use reply::{Deferral, EnhancedCode, Reply, Verdict};
 pub use retry::{Jitter, RetryPolicy};
 pub use status::EmailStatus;
 pub use tag::{Metadata, Tag};
+pub use tenant::Tenant;
 pub use text::Subject;
