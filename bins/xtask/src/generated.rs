@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::check::Finding;
 use crate::failure::Failure;
+use crate::permissions;
 
 /// What to do with generated files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(crate) struct Document {
 
 /// Every generated file of the repository.
 pub(crate) fn documents() -> Vec<Document> {
-    Vec::new()
+    vec![Document { name: "docs/permissions.md", fresh: permissions::document() }]
 }
 
 /// The generated files that are not what the code says; none after rewriting them.

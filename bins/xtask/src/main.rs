@@ -24,6 +24,7 @@ mod git;
 mod layout;
 mod markdown;
 mod needs;
+mod permissions;
 mod programs;
 mod reasons;
 mod sources;

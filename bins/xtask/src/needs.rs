@@ -1,6 +1,7 @@
 //! What must be on the machine, and how it gets there.
 
 use crate::apt;
+use crate::environment;
 use crate::failure::Failure;
 use crate::programs;
 
@@ -11,29 +12,42 @@ pub(crate) struct Need {
     pub(crate) what: &'static str,
     /// The Debian packages that bring it.
     pub(crate) packages: &'static [&'static str],
+    /// The variable that says where to look for it; where it is set, nothing that is installed is looked at.
+    pub(crate) variable: Option<&'static str>,
     /// Whether the machine has it already.
     pub(crate) present: fn() -> bool,
 }
 
 /// PostgreSQL's programs, for a private server.
-pub(crate) const POSTGRES: Need =
-    Need { what: "PostgreSQL's programs (initdb, postgres, pg_ctl)", packages: &["postgresql"], present: programs::postgres_present };
+pub(crate) const POSTGRES: Need = Need {
+    what: "PostgreSQL's programs (initdb, postgres)",
+    packages: &["postgresql"],
+    variable: Some("POSTGRES_BIN_DIR"),
+    present: programs::postgres_present,
+};
 
 /// What the tests run against, besides PostgreSQL.
 pub(crate) const FOR_TESTS: &[Need] = &[
     Need {
         what: "Postfix (postfix, smtp-sink, smtp-source)",
         packages: &["postfix"],
+        variable: None,
         present: || ["postfix", "smtp-sink", "smtp-source"].iter().all(|name| programs::present(name)),
     },
     Need {
         what: "SASL for Postfix (saslpasswd2 and the PLAIN mechanism)",
         packages: &["sasl2-bin", "libsasl2-modules"],
+        variable: None,
         present: || programs::present("saslpasswd2") && programs::library_present("sasl2", "libplain.so"),
     },
-    Need { what: "Python 3 (an independent reader of mail)", packages: &["python3"], present: || programs::present("python3") },
-    Need { what: "curl", packages: &["curl"], present: || programs::present("curl") },
-    Need { what: "git (the list of files to check)", packages: &["git"], present: || programs::present("git") },
+    Need {
+        what: "Python 3 (an independent reader of mail)",
+        packages: &["python3"],
+        variable: None,
+        present: || programs::present("python3"),
+    },
+    Need { what: "curl", packages: &["curl"], variable: None, present: || programs::present("curl") },
+    Need { what: "git (the list of files to check)", packages: &["git"], variable: None, present: || programs::present("git") },
 ];
 
 /// Installs what is missing, where that is allowed; `otherwise` is another way out, told with the line to run.
@@ -46,6 +60,9 @@ pub(crate) fn ensure(needs: &[&Need], otherwise: &str) -> Result<(), Failure> {
     let missing = absent(needs);
     if missing.is_empty() {
         return Ok(());
+    }
+    if let Some(refusal) = missing.iter().find_map(|need| elsewhere(need)) {
+        return Err(refusal);
     }
     let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages).copied().collect();
     if !apt::allowed() {
@@ -65,6 +82,15 @@ fn absent<'a>(needs: &[&'a Need]) -> Vec<&'a Need> {
     needs.iter().copied().filter(|need| !(need.present)()).collect()
 }
 
+/// The refusal for something that was to be found where a variable says, and is not there.
+fn elsewhere(need: &Need) -> Option<Failure> {
+    let name = need.variable?;
+    let value = environment::setting(name)?;
+    let remedy = format!("{name} is {value:?}, and they are not there: correct it, or unset it to have them found or installed.");
+    let what = need.what.to_owned();
+    Some(Failure::Missing { what, remedy })
+}
+
 fn refusal(missing: &[&Need], packages: &[&str], otherwise: &str) -> Failure {
     let line = apt::line(packages);
     let remedy = format!("On Debian and Ubuntu run\n  {line}\nelsewhere install them by the system's own means. {otherwise}");
@@ -80,8 +106,8 @@ fn in_words(missing: &[&Need]) -> String {
 mod tests {
     use super::*;
 
-    const PRESENT: Need = Need { what: "air", packages: &["air"], present: || true };
-    const ABSENT: Need = Need { what: "water", packages: &["well", "rope"], present: || false };
+    const PRESENT: Need = Need { what: "air", packages: &["air"], variable: None, present: || true };
+    const ABSENT: Need = Need { what: "water", packages: &["well", "rope"], variable: None, present: || false };
 
     #[test]
     fn nothing_is_installed_when_nothing_is_missing() {

@@ -11,7 +11,7 @@ const SYSTEM_FOLDERS: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
 /// The PostgreSQL programs without which a private server cannot be had.
-const POSTGRES_PROGRAMS: &[&str] = &["initdb", "postgres", "pg_ctl"];
+const POSTGRES_PROGRAMS: &[&str] = &["initdb", "postgres"];
 
 /// Whether a program is on `PATH` or among the system's.
 pub(crate) fn present(name: &str) -> bool {
@@ -29,10 +29,12 @@ pub(crate) fn postgres_present() -> bool {
     std::env::split_paths(&path).chain(folders_within(Path::new(POSTGRES_VERSIONS), "bin")).any(|folder| has_postgres(&folder))
 }
 
-/// Whether a file of this name is in any `/usr/lib/ARCHITECTURE/FOLDER`.
+/// Whether a file of this name is in the folder of libraries so called: `/usr/lib/FOLDER`, `/usr/lib64/FOLDER` or any
+/// `/usr/lib/ARCHITECTURE/FOLDER`.
 pub(crate) fn library_present(folder: &str, name: &str) -> bool {
-    let folders = folders_within(Path::new("/usr/lib"), folder);
-    folders.iter().any(|folder| folder.join(name).is_file())
+    let plain = ["/usr/lib", "/usr/lib64"].map(|parent| Path::new(parent).join(folder));
+    let mut folders = folders_within(Path::new("/usr/lib"), folder).into_iter().chain(plain);
+    folders.any(|folder| folder.join(name).is_file())
 }
 
 fn has_postgres(folder: &Path) -> bool {
