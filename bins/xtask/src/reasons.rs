@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn other_tables_are_free_and_a_dependency_may_go_over_several_lines() {
-        let manifest = "[workspace.package]\nversion = \"1\"\n[workspace.dependencies]\n# Words.\nserde = { version = \"1\", features = [\n  \"derive\",\n] }\n[profile.dev]\ndebug = 1\n";
+        let manifest = "[workspace.package]\nversion = \"1\"\n[workspace.dependencies]\n# Words.\nserde = {\n  version = \"1\", features = [\n  \"derive\",\n  ],\n}\n[profile.dev]\ndebug = 1\n";
         assert_eq!(lines(manifest), Vec::<String>::new());
     }
 
