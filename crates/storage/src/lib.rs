@@ -1,1 +1,58 @@
-//! Keeps everything in PostgreSQL; whole business steps only.
+//! Keeps everything, in PostgreSQL, through diesel; whole business steps only.
+//!
+//! A [`Store`] is a handle on the database. Its methods are named noun first ([`email_accept`](Store::email_accept), [`key_revoke`](Store::key_revoke),
+//! [`queue_lease`](Store::queue_lease)); each is one commit, so that no caller can interleave wrongly. What touches a tenant's data takes a
+//! [`Permit`](selfmx_auth::Permit), and the tenant comes out of it; what the server does of its own accord takes [`System`](selfmx_auth::System).
+//!
+//! ```no_run
+//! # async fn run(clock: std::sync::Arc<dyn selfmx_domain::Clock>, entropy: std::sync::Arc<dyn selfmx_domain::Entropy>) -> Result<(), selfmx_storage::Error> {
+//! use selfmx_storage::{DatabaseAddress, PoolSettings, Store, migrate};
+//!
+//! let address: DatabaseAddress = "postgres://selfmx@db.example/selfmx?sslmode=verify-full".parse()?;
+//! migrate(&address).await?;
+//! let store = Store::new(&address, PoolSettings::default(), clock, entropy);
+//! store.ping().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Invariant: absent is `Ok(None)`, broken is `Err`; a failed query is never reported as "not found".
+//!
+//! Invariant: no transaction is open while anything but the database is waited for.
+//!
+//! Invariant: work is settled by its lease's token; a worker whose lease was taken over changes nothing.
+//!
+//! Invariant: times come from the database's clock; ours serves for ids.
+
+mod accept;
+mod address;
+mod details;
+mod email_rows;
+mod emails;
+mod error;
+mod health;
+mod key_use;
+mod keys;
+mod lease;
+mod migrate;
+mod pages;
+mod pool;
+mod queue;
+mod schema;
+mod settle;
+mod store;
+mod tenants;
+mod tls;
+mod wake;
+
+pub use accept::{Acceptance, Accepted};
+pub use address::DatabaseAddress;
+pub use error::Error;
+pub use health::Durability;
+pub use keys::{FoundKey, RevokedKeys};
+pub use lease::Lease;
+pub use migrate::migrate;
+pub use pool::PoolSettings;
+pub use queue::{Delivery, LeaseKey, Waiting};
+pub use settle::{Outcome, Settlement};
+pub use store::Store;

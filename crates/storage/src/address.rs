@@ -1,0 +1,149 @@
+//! Where the database is: a URL as libpq reads it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::Error;
+use crate::tls::{Check, client_config};
+
+/// Where the database is and how to log in: what `DATABASE_URL` says, or a private server's connection string.
+///
+/// `sslmode` means what it means to libpq: `disable`, `prefer` (the default), `require`, `verify-ca` and `verify-full`, the last two against
+/// `sslrootcert` or the operating system's authorities.
+#[derive(Clone)]
+pub struct DatabaseAddress {
+    config: Config,
+    tls: MakeRustlsConnect,
+}
+
+impl DatabaseAddress {
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn tls(&self) -> MakeRustlsConnect {
+        self.tls.clone()
+    }
+}
+
+impl FromStr for DatabaseAddress {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let Parameters { rest, ssl_mode, root_certificate } = Parameters::split(text);
+        let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| Error::Address(reason(&error)))?;
+        let (mode, check) = match ssl_mode.as_deref() {
+            None | Some("prefer") => (SslMode::Prefer, Check::Nothing),
+            Some("disable") => (SslMode::Disable, Check::Nothing),
+            // As in libpq, a root certificate turns `require` into `verify-ca`.
+            Some("require") if root_certificate.is_some() => (SslMode::Require, Check::Authority),
+            Some("require") => (SslMode::Require, Check::Nothing),
+            Some("verify-ca") => (SslMode::Require, Check::Authority),
+            Some("verify-full") => (SslMode::Require, Check::AuthorityAndHost),
+            Some(_) => return Err(Error::Address("sslmode must be one of: disable, prefer, require, verify-ca, verify-full".to_owned())),
+        };
+        let by_socket = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+        config.ssl_mode(if by_socket { SslMode::Disable } else { mode });
+        if config.get_application_name().is_none() {
+            config.application_name("selfmx");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(std::time::Duration::from_secs(10));
+        }
+        let tls = MakeRustlsConnect::new(client_config(check, root_certificate.as_deref())?);
+        Ok(Self { config, tls })
+    }
+}
+
+impl fmt::Debug for DatabaseAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseAddress({:?})", self.config.get_hosts())
+    }
+}
+
+/// The parameters that tokio-postgres does not know, taken out of the text.
+struct Parameters {
+    rest: String,
+    ssl_mode: Option<String>,
+    root_certificate: Option<String>,
+}
+
+impl Parameters {
+    fn split(text: &str) -> Self {
+        let mut parameters = Self { rest: String::new(), ssl_mode: None, root_certificate: None };
+        let is_url = text.starts_with("postgres://") || text.starts_with("postgresql://");
+        if !is_url {
+            let kept: Vec<_> = text.split(' ').filter(|part| !parameters.take(part)).collect();
+            parameters.rest = kept.join(" ");
+            return parameters;
+        }
+        let (head, query) = text.split_once('?').unwrap_or((text, ""));
+        let kept: Vec<_> = query.split('&').filter(|part| !part.is_empty() && !parameters.take(part)).collect();
+        parameters.rest = if kept.is_empty() { head.to_owned() } else { format!("{head}?{}", kept.join("&")) };
+        parameters
+    }
+
+    fn take(&mut self, part: &str) -> bool {
+        match part.split_once('=') {
+            Some(("sslmode", value)) => self.ssl_mode = Some(value.to_owned()),
+            Some(("sslrootcert", value)) => self.root_certificate = Some(value.replace("%2F", "/").replace("%2f", "/")),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// The whole chain of causes on one line. The texts of tokio-postgres name parameters and hosts, never passwords.
+pub(crate) fn reason(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<DatabaseAddress, Error> {
+        text.parse()
+    }
+
+    #[test]
+    fn every_mode_of_libpq_is_known() {
+        for (mode, expected) in
+            [("disable", SslMode::Disable), ("prefer", SslMode::Prefer), ("require", SslMode::Require), ("verify-full", SslMode::Require)]
+        {
+            let address = parsed(&format!("postgres://u:p@db.example:5432/d?sslmode={mode}&application_name=x"));
+            // Where the machine trusts no authority at all, checking is refused, which is right too.
+            let Ok(address) = address else { continue };
+            assert_eq!(address.config().get_ssl_mode(), expected, "{mode}");
+            assert_eq!(address.config().get_application_name(), Some("x"));
+        }
+        assert!(matches!(parsed("postgres://u@h/d?sslmode=allow"), Err(Error::Address(_))));
+        assert!(
+            matches!(parsed("postgres://u@h/d?sslmode=verify-ca&sslrootcert=/nowhere.pem"), Err(Error::Address(reason)) if reason.contains("/nowhere.pem"))
+        );
+    }
+
+    #[test]
+    fn a_socket_needs_no_tls() {
+        assert_eq!(parsed("host=/run/x user=u dbname=d").unwrap().config().get_ssl_mode(), SslMode::Disable);
+    }
+
+    #[test]
+    fn neither_debug_nor_an_error_shows_the_password() {
+        let address = parsed("postgres://u:hunter2@db.example/d").unwrap();
+        assert!(!format!("{address:?}").contains("hunter2"));
+        let error = parsed("postgres://u:hunter2@db.example:port/d").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}

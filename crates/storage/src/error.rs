@@ -1,0 +1,49 @@
+//! Why the store could not do what it was asked.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+/// Why the store could not do what it was asked. What is merely absent is no error: it is `Ok(None)`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database cannot be reached, or not in time. Trying again later may help.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// The database refused a statement.
+    #[error("the database refused a statement")]
+    Database(#[source] DieselError),
+    /// A row holds what no version of this program writes.
+    #[error("the database holds a value that this version cannot read: {0}")]
+    Unreadable(&'static str),
+    /// The tenant that a key was to be made for does not exist.
+    #[error("there is no such tenant")]
+    NoSuchTenant,
+    /// `DATABASE_URL` cannot be used.
+    #[error("DATABASE_URL cannot be used: {0}")]
+    Address(String),
+    /// A migration failed.
+    #[error("the database's schema cannot be brought up to date: {0}")]
+    Migration(String),
+}
+
+impl Error {
+    /// Whether the same call may succeed a little later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<DieselError> for Error {
+    fn from(error: DieselError) -> Self {
+        if is_disconnect(&error) {
+            return Self::Unavailable(error.to_string());
+        }
+        Self::Database(error)
+    }
+}
+
+/// Whether the connection is gone, so that nothing can be said about the statement.
+pub(crate) fn is_disconnect(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) | DieselError::BrokenTransactionManager)
+}

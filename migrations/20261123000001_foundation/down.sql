@@ -1,0 +1,3 @@
+-- Takes the foundation away, and all that stands on it.
+
+DROP TABLE events, queue, recipients, messages, emails, api_keys, tenants;
