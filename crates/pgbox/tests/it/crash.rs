@@ -1,0 +1,81 @@
+//! Deaths: of PostgreSQL, of us, and what they leave behind.
+
+use std::fs;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use selfmx_pgbox::{DATABASE, Error, PgBox, Stopped};
+
+use crate::place::{Place, connect, sql, wait_until};
+
+#[tokio::test]
+async fn a_postgres_killed_with_9_is_recovered_with_what_it_had_committed() {
+    let place = Place::new();
+    let lost = PgBox::open(place.detached()).await.unwrap();
+    sql(&lost, "CREATE TABLE kept (n int); INSERT INTO kept SELECT generate_series(1, 1000)").await;
+    let _idle = connect(&lost, DATABASE).await;
+    place.kill(Signal::SIGKILL);
+    // At once, while its orphans may still be ending and its parent, ourselves, has not noticed.
+    let server = PgBox::open(place.tethered()).await.unwrap();
+    assert_eq!(sql(&server, "SELECT count(*) FROM kept").await, "1000");
+    assert!(place.log().contains("database system was not properly shut down"));
+    drop(lost);
+    assert_eq!(server.stop().await.unwrap(), Stopped::Down);
+}
+
+#[tokio::test]
+async fn our_death_leaves_a_detached_server_that_is_found() {
+    let place = Place::new();
+    let mut process = place.second_process("find::detached_process");
+    let pid = place.postmaster();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let server = PgBox::open(place.tethered()).await.unwrap();
+    assert_eq!(place.postmaster(), pid);
+    assert_eq!(sql(&server, "SELECT 1").await, "1");
+    assert_eq!(server.stop().await.unwrap(), Stopped::Down);
+}
+
+#[tokio::test]
+async fn a_dead_servers_process_id_may_be_anothers() {
+    let place = Place::new();
+    drop(PgBox::open(place.tethered()).await.unwrap());
+    let mut another = place.as_server("/bin/sleep").arg("60").spawn().unwrap();
+    let record = format!(
+        "{}\n{}\n1700000000\n5432\n{}\n\n  1 1\nready   \n",
+        another.id(),
+        place.path("cluster").display(),
+        place.path("socket").display()
+    );
+    fs::write(place.path("cluster/postmaster.pid"), record).unwrap();
+    let server = PgBox::open(place.tethered()).await.unwrap();
+    assert_eq!(sql(&server, "SELECT 1").await, "1");
+    assert!(another.try_wait().unwrap().is_none());
+    another.kill().unwrap();
+    another.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_start_waits_for_a_server_that_is_stopping() {
+    let place = Place::new();
+    let leaving = PgBox::open(place.detached()).await.unwrap();
+    let session = connect(&leaving, DATABASE).await;
+    let pid = place.postmaster();
+    // A smart shutdown: it waits for the session.
+    place.kill(Signal::SIGTERM);
+    wait_until("the record to say so", || fs::read_to_string(place.path("cluster/postmaster.pid")).unwrap().contains("stopping"));
+    let (server, ()) = tokio::join!(PgBox::open(place.tethered()), async { drop(session) });
+    assert_ne!(place.postmaster(), pid);
+    assert_eq!(sql(&server.unwrap(), "SELECT 1").await, "1");
+}
+
+#[tokio::test]
+async fn a_start_that_takes_too_long_says_so_and_is_found_later() {
+    let place = Place::new();
+    PgBox::open(place.tethered()).await.unwrap().stop().await.unwrap();
+    let error = PgBox::open(place.detached().start_limit(Duration::ZERO)).await.unwrap_err();
+    assert!(matches!(error, Error::StartTimedOut { .. }), "{error}");
+    let server = PgBox::open(place.detached()).await.unwrap();
+    assert_eq!(place.log().matches("ready to accept connections").count(), 2);
+    assert_eq!(server.stop().await.unwrap(), Stopped::Down);
+}
