@@ -1,1 +1,53 @@
 //! The only JSON shapes in the house: requests, views, errors.
+//!
+//! | noun | what it is |
+//! |---|---|
+//! | [`SendEmail`], [`CreateKey`], [`CreateTenant`] | a request's body, read once into values of the domain |
+//! | [`RequestError`] | why a body was refused, with the path of the field |
+//! | [`KeyView`], [`EmailView`], [`TenantView`], [`HealthView`], … | what an answer shows of a value of the domain |
+//! | [`List`] | the one shape of a list |
+//! | [`ErrorBody`], [`ErrorCode`] | the one shape of an error, and the one list of its codes |
+//!
+//! ```
+//! use selfmx_wire::{RequestError, SendEmail};
+//! use selfmx_domain::Limits;
+//!
+//! let body = br#"{"from": "a@x.example", "to": ["b@x.example", "c"], "subject": "Hi", "text": "Hello"}"#;
+//! let error = SendEmail::read(body).and_then(|email| email.into_draft(&Limits::default())).unwrap_err();
+//! assert_eq!(error.field(), Some("to[1]"));
+//! assert_eq!(error.code().as_str(), "invalid_request");
+//! ```
+//!
+//! Invariant: a body is refused that nests deeper than 32 levels, names a member twice, has a field that does not exist, or holds more than 10,000
+//! values.
+//!
+//! Invariant: no error repeats a value that the caller sent.
+//!
+//! Invariant: a secret is in [`KeyCreated`] and in no other view.
+
+mod code;
+mod emails;
+mod failure;
+mod fields;
+mod keys;
+mod list;
+mod path;
+mod request_error;
+mod send;
+#[cfg(test)]
+mod send_tests;
+mod status;
+mod tenants;
+mod timestamp;
+mod value;
+
+pub use code::ErrorCode;
+pub use emails::{EmailSummaryView, EmailView};
+pub use failure::ErrorBody;
+pub use keys::{CreateKey, KeyCreated, KeyRevoked, KeyView};
+pub use list::{List, Pagination};
+pub use request_error::RequestError;
+pub use send::{EmailAccepted, SendEmail};
+pub use status::{Allowed, Fine, HealthView};
+pub use tenants::{CreateTenant, TenantView};
+pub use timestamp::time_of;

@@ -1,0 +1,116 @@
+//! `POST /v1/send`: the request to send an email, and the answer that it was accepted.
+
+use std::collections::BTreeMap;
+
+use selfmx_domain::{Attachment, CustomHeader, Draft, DraftParts, EmailId, Limits, Mailbox, Metadata, Tag};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::RequestError;
+use crate::fields::{Field, Fields, Member};
+use crate::timestamp::Timestamp;
+
+/// `POST /v1/send`, each field valid in itself.
+#[derive(Clone, Debug)]
+pub struct SendEmail(DraftParts);
+
+impl SendEmail {
+    /// Reads the body.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] names the field that is unknown, missing or wrong.
+    pub fn read(body: &[u8]) -> Result<Self, RequestError> {
+        let mut fields = Fields::of_body(body)?;
+        let (from, subject) = (fields.take("from"), fields.take("subject"));
+        let (to, cc, bcc) = (fields.take("to"), fields.take("cc"), fields.take("bcc"));
+        let reply_to = fields.take("reply_to");
+        let (text, html) = (fields.take("text"), fields.take("html"));
+        let (headers, attachments) = (fields.take("headers"), fields.take("attachments"));
+        let (tags, metadata, priority) = (fields.take("tags"), fields.take("metadata"), fields.take("priority"));
+        fields.end()?;
+        Ok(Self(DraftParts {
+            from: from.required()?.parsed()?,
+            to: mailboxes(to)?,
+            cc: mailboxes(cc)?,
+            bcc: mailboxes(bcc)?,
+            reply_to: mailboxes(reply_to)?,
+            subject: subject.required()?.parsed()?,
+            text: text.optional(owned)?,
+            html: html.optional(owned)?,
+            headers: headers.optional(custom_headers)?.unwrap_or_default(),
+            attachments: attachments.many(attachment)?,
+            tags: tags.many(tag)?,
+            metadata: metadata.optional(read_metadata)?.unwrap_or_default(),
+            priority: priority.optional(Field::parsed)?.unwrap_or_default(),
+        }))
+    }
+
+    /// The email as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Invalid`] where the fields do not make an email together, or there is more of something than `limits` allow.
+    pub fn into_draft(self, limits: &Limits) -> Result<Draft, RequestError> {
+        Ok(Draft::new(self.0, limits)?)
+    }
+}
+
+/// The answer to an email that was accepted: `{id, status, created_at}`.
+#[derive(Debug, Serialize)]
+pub struct EmailAccepted {
+    id: String,
+    status: &'static str,
+    created_at: Timestamp,
+}
+
+impl EmailAccepted {
+    /// The email `id`, accepted at `created_at`.
+    #[must_use]
+    pub fn new(id: EmailId, created_at: OffsetDateTime) -> Self {
+        Self { id: id.to_string(), status: selfmx_domain::EmailStatus::Queued.as_str(), created_at: Timestamp(created_at) }
+    }
+}
+
+fn owned(field: Field<'_>) -> Result<String, RequestError> {
+    Ok(field.text()?.into_owned())
+}
+
+fn mailboxes(member: Member<'_>) -> Result<Vec<Mailbox>, RequestError> {
+    member.one_or_many(Field::parsed)
+}
+
+fn custom_headers(field: Field<'_>) -> Result<Vec<CustomHeader>, RequestError> {
+    field.object()?.into_each().map(|(name, value)| Ok(CustomHeader { name: value.checked_name(&name)?, value: value.parsed()? })).collect()
+}
+
+fn attachment(field: Field<'_>) -> Result<Attachment, RequestError> {
+    let mut fields = field.object()?;
+    let (file_name, content) = (fields.take("filename"), fields.take("content"));
+    let (content_type, content_id) = (fields.take("content_type"), fields.take("content_id"));
+    fields.end()?;
+    Ok(Attachment {
+        file_name: file_name.required()?.parsed()?,
+        content_type: content_type.optional(Field::parsed)?,
+        content_id: content_id.optional(Field::parsed)?,
+        content: content.required()?.base64()?,
+    })
+}
+
+/// A tag: a string, or `{name, value}`.
+fn tag(field: Field<'_>) -> Result<Tag, RequestError> {
+    if !field.is_object() {
+        return field.parsed();
+    }
+    let mut fields = field.object()?;
+    let (name, value) = (fields.take("name"), fields.take("value"));
+    fields.end()?;
+    let name: Tag = name.required()?.parsed()?;
+    value.required()?.converted(|value| Tag::with_value(name.name(), value), |field, problem| problem.at(field).into())
+}
+
+fn read_metadata(field: Field<'_>) -> Result<Metadata, RequestError> {
+    let entries: Result<BTreeMap<String, String>, RequestError> =
+        field.object()?.into_each().map(|(key, value)| Ok((key.into_owned(), owned(value)?))).collect();
+    Ok(Metadata::new(entries?)?)
+}
