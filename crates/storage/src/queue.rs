@@ -1,5 +1,6 @@
 //! The queue: work is leased for a time, and the lease is renewed while it lasts.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -65,19 +66,20 @@ impl Store {
         Ok(rows.into_iter().filter_map(readable).collect())
     }
 
-    /// Keeps leases for another `duration` from now. It tells how many were still ours.
+    /// Keeps leases for another `duration` from now. It tells whose: the others had run out and were taken by another worker.
     ///
     /// # Errors
     ///
     /// Where the database cannot.
-    pub async fn queue_renew(&self, _system: &System, leases: &[LeaseKey], duration: Duration) -> Result<usize, Error> {
+    pub async fn queue_renew(&self, _system: &System, leases: &[LeaseKey], duration: Duration) -> Result<HashSet<EmailId>, Error> {
         let renewal = Renewal {
             emails: leases.iter().map(|key| key.email).collect(),
             tokens: leases.iter().map(|key| key.token).collect(),
             millis: millis(duration),
         };
         let mut connection = self.connection().await?;
-        Ok(renewal.execute(&mut *connection).await?)
+        let renewed: Vec<Uuid> = renewal.get_results(&mut *connection).await?;
+        Ok(renewed.into_iter().map(EmailId::from_uuid).collect())
     }
 
     /// Gives work back that was not begun, so that another worker may take it at once.
@@ -194,6 +196,10 @@ struct Renewal {
     millis: i64,
 }
 
+impl Query for Renewal {
+    type SqlType = SqlUuid;
+}
+
 impl<C> diesel::RunQueryDsl<C> for Renewal {}
 
 impl QueryFragment<Pg> for Renewal {
@@ -201,7 +207,9 @@ impl QueryFragment<Pg> for Renewal {
         out.push_sql("UPDATE queue SET due_at = now() + ");
         out.push_bind_param::<BigInt, _>(&self.millis)?;
         out.push_sql(" * interval '1 millisecond' FROM unnest(");
-        push_keys(&mut out, &self.emails, &self.tokens)
+        push_keys(&mut out, &self.emails, &self.tokens)?;
+        out.push_sql(" RETURNING queue.email_id");
+        Ok(())
     }
 }
 
