@@ -1,1 +1,78 @@
 //! Turns an email into bytes and hands them to a relay.
+//!
+//! | noun | what it is |
+//! |---|---|
+//! | [`compose`], [`Message`] | a draft as RFC 5322 octets, by a pure function |
+//! | [`Envelope`] | who the message is from and whom it goes to |
+//! | [`Relay`], [`RelaySettings`], [`RelayStatus`] | one SMTP relay, its connections kept between messages |
+//! | [`Transport`], [`Capture`] | where mail goes: to a relay, or nowhere |
+//!
+//! ```
+//! use selfmx_domain::{Draft, DraftParts, EmailId, Limits, Metadata, Priority};
+//! use selfmx_mail::{Identity, compose};
+//!
+//! let parts = DraftParts {
+//!     from: "Grüße <hallo@x.example>".parse()?,
+//!     to: vec!["b@y.example".parse()?],
+//!     cc: vec![],
+//!     bcc: vec!["hidden@y.example".parse()?],
+//!     reply_to: vec![],
+//!     subject: "Hello".parse()?,
+//!     text: Some("Hi there".to_owned()),
+//!     html: None,
+//!     headers: vec![],
+//!     attachments: vec![],
+//!     tags: vec![],
+//!     metadata: Metadata::default(),
+//!     priority: Priority::Normal,
+//! };
+//! let draft = Draft::new(parts, &Limits::default())?;
+//! let id: EmailId = "msg_01h455vb4pex5vsknk084sn02q".parse()?;
+//! let message = compose(&draft, &Identity { id, date: time::OffsetDateTime::UNIX_EPOCH })?;
+//! let text = std::str::from_utf8(message.octets())?;
+//! assert!(text.contains("Message-ID: <msg_01h455vb4pex5vsknk084sn02q@x.example>\r\n"));
+//! assert!(!text.contains("hidden"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What is whose. mail-builder writes the MIME structure, the transfer encodings, encoded words and parameters; we give it values that the domain
+//! has checked, fix what it would not read back, and check what it wrote. mail-send speaks EHLO, AUTH, RSET, NOOP and QUIT and reads capabilities.
+//! Ours are the connection (no Nagle, time-outs everywhere), STARTTLS and TLS, the reading of replies (bounded, one at a time, none lost), and the
+//! transaction (pipelined, a verdict for each recipient, body and dot in one write).
+//!
+//! Invariant: every [`Message`] has CRLF line ends only, no NUL, lines of 998 octets at most, and seven bits outside fields that show a UTF-8 address.
+//!
+//! Invariant: a `Bcc` recipient stands in no message.
+//!
+//! Invariant: no credentials leave this machine in clear, and no mail goes out in clear unless the settings say [`Security::Plain`].
+//!
+//! Invariant: an octet that was said before TLS counts for nothing within it.
+
+mod canonical;
+mod compose;
+mod connection;
+mod dots;
+mod envelope;
+mod error;
+mod fields;
+mod gate;
+mod parts;
+mod plain_text;
+mod pool;
+mod relay;
+mod reply;
+mod settings;
+mod tls;
+mod transaction;
+mod transport;
+mod wire;
+
+pub use canonical::{Flaw, Message};
+pub use compose::{ComposeError, Identity, compose};
+pub use envelope::Envelope;
+pub use error::{Phase, RelayError};
+pub use gate::RelayStatus;
+pub use relay::Relay;
+pub use reply::ReplyFlaw;
+pub use settings::{Credentials, RelaySettings, Security, Verification};
+pub use transport::{Capture, Transport};

@@ -1,0 +1,79 @@
+//! Whether a relay may be tried now: one that refused our credentials, or is not trusted, is left alone for a while.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How things stand with a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RelayStatus {
+    /// It was not tried yet.
+    Untried,
+    /// The last connection to it was good.
+    Ready,
+    /// It cannot be used until somebody changes something: its mail waits.
+    Held {
+        /// Why, in words for an operator.
+        reason: String,
+    },
+}
+
+/// Remembers how things stand.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    hold: Duration,
+    /// The status, and when a held relay may be tried again.
+    state: Mutex<(RelayStatus, Option<Instant>)>,
+}
+
+impl Gate {
+    pub(crate) const fn new(hold: Duration) -> Self {
+        Self { hold, state: Mutex::new((RelayStatus::Untried, None)) }
+    }
+
+    pub(crate) fn status(&self) -> RelayStatus {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// Why the relay may not be tried now, if it may not. Of those who ask once the hold is over, the first may try and the others wait on.
+    pub(crate) fn closed(&self, now: Instant) -> Option<String> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (RelayStatus::Held { reason }, Some(until)) = &*state else { return None };
+        if now < *until {
+            return Some(reason.clone());
+        }
+        state.1 = Some(now + self.hold);
+        None
+    }
+
+    /// The relay works.
+    pub(crate) fn open(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (RelayStatus::Ready, None);
+    }
+
+    /// The relay cannot be used.
+    pub(crate) fn close(&self, reason: String, now: Instant) {
+        tracing::warn!(reason, "the relay is held");
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (RelayStatus::Held { reason }, Some(now + self.hold));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_held_relay_is_tried_by_one_once_the_hold_is_over() {
+        let gate = Gate::new(Duration::from_secs(30));
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!((gate.status(), gate.closed(start)), (RelayStatus::Untried, None));
+        gate.close("535 no".to_owned(), start);
+        assert_eq!(gate.closed(after(29)), Some("535 no".to_owned()));
+        assert_eq!(gate.closed(after(30)), None);
+        assert_eq!(gate.closed(after(31)), Some("535 no".to_owned()), "only one tries");
+        gate.open();
+        assert_eq!((gate.status(), gate.closed(after(32))), (RelayStatus::Ready, None));
+    }
+}

@@ -1,0 +1,158 @@
+//! One SMTP relay: its connections, and how things stand with it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use selfmx_domain::{Reply, Verdict};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::connection::Connection;
+use crate::gate::Gate;
+use crate::pool::Pool;
+use crate::tls::Tls;
+use crate::transaction::{self, Fate, Outcome};
+use crate::{Envelope, RelayError, RelaySettings, RelayStatus, Security, canonical};
+
+/// One SMTP relay, with connections kept between messages (RFC 5321).
+///
+/// ```no_run
+/// use selfmx_mail::{Envelope, Relay, RelaySettings};
+///
+/// # async fn example(message: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+/// let relay = Relay::new(RelaySettings::new("smtp.example", 587, "mx.example".parse()?))?;
+/// let envelope = Envelope { sender: "a@x.example".parse()?, recipients: vec!["b@y.example".parse()?], smtputf8: false };
+/// for verdict in relay.deliver(&envelope, message).await {
+///     println!("{verdict:?}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Relay {
+    settings: RelaySettings,
+    tls: Option<Tls>,
+    gate: Gate,
+    pool: Arc<Pool>,
+    /// As many as there may be connections; first come, first served.
+    slots: Semaphore,
+}
+
+impl Relay {
+    /// A relay of these settings. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// [`RelayError::ClearCredentials`], [`RelayError::HostName`], [`RelayError::NoRoots`], [`RelayError::BadRoot`],
+    /// [`RelayError::TlsSetup`]: the settings cannot work.
+    pub fn new(settings: RelaySettings) -> Result<Self, RelayError> {
+        let clear = settings.security == Security::Plain;
+        if clear && settings.credentials.is_some() && !settings.is_loopback() {
+            return Err(RelayError::ClearCredentials);
+        }
+        let tls = if clear { None } else { Some(Tls::new(&settings)?) };
+        Ok(Self {
+            tls,
+            gate: Gate::new(settings.hold),
+            pool: Pool::new(settings.idle_timeout, settings.messages_per_connection),
+            slots: Semaphore::new(settings.pool_size.max(1)),
+            settings,
+        })
+    }
+
+    /// Hands a message over: one verdict for each recipient, in their order. Never fails and never panics.
+    ///
+    /// `message` has to be as [`Message`](crate::Message) promises, else it is [`Undeliverable`](Verdict::Undeliverable). Where all connections are
+    /// busy it waits for one. Dropping the future drops the connection, and nobody knows then what became of the message.
+    pub async fn deliver(&self, envelope: &Envelope, message: &[u8]) -> Vec<Verdict> {
+        let for_all = |verdict: Verdict| vec![verdict; envelope.recipients.len()];
+        if envelope.recipients.is_empty() {
+            return Vec::new();
+        }
+        if let Err(flaw) = canonical::check(message) {
+            return for_all(Verdict::Undeliverable(format!("the message cannot be sent: {flaw}")));
+        }
+        if let Some(reason) = self.gate.closed(Instant::now()) {
+            return for_all(Verdict::Held(reason));
+        }
+        // The semaphore is never closed: without a permit there is merely no bound.
+        let _slot = self.slots.acquire().await;
+        match self.attempt(envelope, message).await {
+            Ok(verdicts) => verdicts,
+            Err(error) => for_all(transaction::verdict_on(&error)),
+        }
+    }
+
+    /// Asks the relay, over a connection of its own, whether it would take mail from us: EHLO, STARTTLS and AUTH as the settings ask, NOOP, QUIT.
+    /// It asks a held relay as well, and one that answers is no longer held.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong; [`RelayError::reply`] has the relay's answer where that was it.
+    pub async fn probe(&self) -> Result<Reply, RelayError> {
+        let mut connection = self.open().await?;
+        let reply = connection.noop().await?;
+        connection.quit().await;
+        Ok(reply)
+    }
+
+    /// How things stand with the relay, by the last attempt to use it.
+    #[must_use]
+    pub fn status(&self) -> RelayStatus {
+        self.gate.status()
+    }
+
+    /// Says goodbye on the connections that are not in use, and keeps none from now on.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Over a kept connection if there is one, else over a new one. A kept one that turns out to be closed has cost nothing: a new one follows.
+    async fn attempt(&self, envelope: &Envelope, message: &[u8]) -> Result<Vec<Verdict>, RelayError> {
+        if let Some(kept) = self.pool.take() {
+            let (outcome, connection) = self.transact(kept, envelope, message).await;
+            if outcome.fate != Fate::Stale {
+                return Ok(self.conclude(outcome, connection).await);
+            }
+        }
+        let (outcome, connection) = self.transact(self.open().await?, envelope, message).await;
+        Ok(self.conclude(outcome, connection).await)
+    }
+
+    async fn transact(&self, mut connection: Connection, envelope: &Envelope, message: &[u8]) -> (Outcome, Connection) {
+        let outcome = transaction::run(&mut connection, envelope, message, self.settings.final_timeout).await;
+        (outcome, connection)
+    }
+
+    async fn conclude(&self, outcome: Outcome, connection: Connection) -> Vec<Verdict> {
+        if let Some(Verdict::Held(reason)) = outcome.verdicts.iter().find(|verdict| matches!(verdict, Verdict::Held(_))) {
+            self.gate.close(reason.clone(), Instant::now());
+        }
+        if outcome.fate == Fate::Reusable {
+            self.pool.put(connection).await;
+        }
+        outcome.verdicts
+    }
+
+    /// A new connection; how that went is how things stand with the relay.
+    async fn open(&self) -> Result<Connection, RelayError> {
+        match Connection::open(&self.settings, self.tls.as_ref()).await {
+            Ok(connection) => {
+                self.gate.open();
+                Ok(connection)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no connection to the relay");
+                if error.is_lasting() {
+                    self.gate.close(error.to_string(), Instant::now());
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("settings", &self.settings).field("status", &self.status()).finish_non_exhaustive()
+    }
+}
