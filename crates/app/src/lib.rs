@@ -1,1 +1,104 @@
 //! One file per thing a caller may ask for; each takes a permit.
+//!
+//! An [`App`] is what stands between the protocols above and the store below: it knows the rules that are neither a matter of a key's rights (`selfmx-auth`
+//! decides those) nor of a table. Its methods are named noun first, verb last, as the store's are.
+//!
+//! Invariant: every method that touches a tenant's data takes a [`Permit`](selfmx_auth::Permit); what spans tenants takes a
+//! [`PlatformPermit`](selfmx_auth::PlatformPermit).
+//!
+//! Invariant: [`Error`]'s text is for the caller; a cause is behind [`source`](std::error::Error::source), for the log alone.
+
+mod emails;
+mod error;
+mod health;
+mod keys;
+mod send;
+mod sign_in;
+mod smtp;
+mod tenants;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use selfmx_auth::{ApiKey, Secret, StoredKey};
+use selfmx_domain::{Clock, Entropy, Limits};
+use selfmx_mail::Relay;
+use selfmx_storage::Store;
+
+pub use error::Error;
+pub use health::{Health, HealthStatus, NotReady};
+pub use keys::{CreatedKey, KeyList};
+pub use selfmx_storage::RevokedKeys;
+pub use send::AcceptedEmail;
+pub use sign_in::SignInError;
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Store,
+    /// The relay that mail is handed to; `None`: mail is captured.
+    pub relay: Option<Arc<Relay>>,
+    /// The key that the operator set.
+    pub environment_key: Option<Secret>,
+    /// How much one email may hold.
+    pub limits: Limits,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Draws secrets and ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// All that a caller may ask for.
+pub struct App {
+    store: Store,
+    relay: Option<Arc<Relay>>,
+    environment_key: Option<StoredKey>,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    draining: AtomicBool,
+    health: health::Cache,
+}
+
+impl App {
+    /// Puts the parts together. Of the operator's key only the digest is kept.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let created_at = parts.clock.now();
+        let environment_key =
+            parts.environment_key.map(|secret| StoredKey { digest: secret.digest(), key: ApiKey::environment(created_at) });
+        Self {
+            store: parts.store,
+            relay: parts.relay,
+            environment_key,
+            limits: parts.limits,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            draining: AtomicBool::new(false),
+            health: health::Cache::default(),
+        }
+    }
+
+    /// Tells the time.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Draws random bytes.
+    #[must_use]
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// How much one email may hold.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// From now on the server is [not ready](Self::ready): it is about to stop.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}

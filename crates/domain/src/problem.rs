@@ -65,6 +65,9 @@ pub enum Problem {
     /// A tag with characters beyond the allowed ones.
     #[error("a tag is 1..256 characters of `A-Z a-z 0-9 _ -`")]
     NotATag,
+    /// The tenant that a key is to be made for does not exist.
+    #[error("there is no tenant with this id")]
+    NoSuchTenant,
     /// A time that has to be in the future and is not.
     #[error("must be in the future")]
     Past,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::email_rows::{EmailRow, EventRow, RecipientRow};
 use crate::pages::{self, Window};
 use crate::schema::{emails, events, messages, recipients};
+use crate::store::read;
 use crate::{Error, Store};
 
 type Emails = IntoBoxed<'static, emails::table, Pg>;
@@ -27,20 +28,19 @@ impl Store {
     /// Where the database cannot.
     pub async fn email_find(&self, permit: &Permit<needs::LogsRead>, id: EmailId) -> Result<Option<Email>, Error> {
         let (tenant, key) = (permit.tenant().as_uuid(), id.as_uuid());
-        let found = self
-            .read(async |connection| {
-                let email = emails::table.find(key).filter(emails::tenant_id.eq(tenant));
-                let row: Option<(EmailRow, bool)> =
-                    email.select((EmailRow::as_select(), is_leased())).first(connection).await.optional()?;
-                let Some(row) = row else { return Ok(None) };
-                let bodies = messages::table.find(key).select((messages::text, messages::html)).first(connection).await.optional()?;
-                let told = recipients::table.filter(recipients::email_id.eq(key)).order(recipients::ordinal);
-                let told = told.select(RecipientRow::as_select()).load(connection).await?;
-                let happened = events::table.filter(events::email_id.eq(key)).order((events::at, events::id));
-                let happened = happened.select(EventRow::as_select()).load(connection).await?;
-                Ok(Some((row, bodies, told, happened)))
-            })
-            .await?;
+        let found = read!(self, connection => {
+            let email = emails::table.find(key).filter(emails::tenant_id.eq(tenant));
+            let row: Option<(EmailRow, bool)> =
+                email.select((EmailRow::as_select(), is_leased())).first(connection).await.optional()?;
+            let Some(row) = row else { return Ok(None) };
+            let bodies = messages::table.find(key).select((messages::text, messages::html)).first(connection).await.optional()?;
+            let told = recipients::table.filter(recipients::email_id.eq(key)).order(recipients::ordinal);
+            let told = told.select(RecipientRow::as_select()).load(connection).await?;
+            let happened = events::table.filter(events::email_id.eq(key)).order((events::at, events::id));
+            let happened = happened.select(EventRow::as_select()).load(connection).await?;
+            Ok(Some((row, bodies, told, happened)))
+        })
+        .await?;
         let Some(((row, leased), bodies, told, happened)) = found else { return Ok(None) };
         row.into_email(leased, bodies.unwrap_or_default(), told, happened).map(Some)
     }
@@ -52,7 +52,7 @@ impl Store {
     /// Where the database cannot.
     pub async fn email_raw(&self, permit: &Permit<needs::LogsRead>, id: EmailId) -> Result<Option<Vec<u8>>, Error> {
         let (tenant, key) = (permit.tenant().as_uuid(), id.as_uuid());
-        self.read(async |connection| {
+        read!(self, connection => {
             let joined = messages::table.inner_join(emails::table.on(emails::id.eq(messages::email_id)));
             joined.filter(emails::id.eq(key).and(emails::tenant_id.eq(tenant))).select(messages::raw).first(connection).await.optional()
         })
@@ -72,19 +72,18 @@ impl Store {
     ) -> Result<Page<EmailSummary>, Error> {
         let tenant = permit.tenant();
         let window = Window::of(page);
-        let (rows, told) = self
-            .read(async |connection| {
-                let mut query = filtered(tenant, filter).order(emails::id.desc()).select((EmailRow::as_select(), is_leased()));
-                if let Some(after) = pages::after(page.start) {
-                    query = query.filter(emails::id.lt(after.as_uuid()));
-                }
-                let rows: Vec<(EmailRow, bool)> = query.limit(window.rows).offset(window.offset).load(connection).await?;
-                let ids: Vec<Uuid> = rows.iter().map(|(row, _)| row.id).collect();
-                let told = recipients::table.filter(recipients::email_id.eq_any(ids)).order((recipients::email_id, recipients::ordinal));
-                let told: Vec<RecipientRow> = told.select(RecipientRow::as_select()).load(connection).await?;
-                Ok((rows, told))
-            })
-            .await?;
+        let (rows, told) = read!(self, connection => {
+            let mut query = filtered(tenant, filter).order(emails::id.desc()).select((EmailRow::as_select(), is_leased()));
+            if let Some(after) = pages::after(page.start) {
+                query = query.filter(emails::id.lt(after.as_uuid()));
+            }
+            let rows: Vec<(EmailRow, bool)> = query.limit(window.rows).offset(window.offset).load(connection).await?;
+            let ids: Vec<Uuid> = rows.iter().map(|(row, _)| row.id).collect();
+            let told = recipients::table.filter(recipients::email_id.eq_any(ids)).order((recipients::email_id, recipients::ordinal));
+            let told: Vec<RecipientRow> = told.select(RecipientRow::as_select()).load(connection).await?;
+            Ok((rows, told))
+        })
+        .await?;
         let total = match pages::is_numbered(&page.start) {
             true => Some(pages::total(self.email_count(tenant, filter).await?)),
             false => None,
@@ -100,7 +99,7 @@ impl Store {
     /// Counts no further than a total is exact.
     async fn email_count(&self, tenant: TenantId, filter: &EmailFilter) -> Result<i64, Error> {
         let ids: Vec<Uuid> =
-            self.read(async |connection| filtered(tenant, filter).select(emails::id).limit(pages::COUNTED).load(connection).await).await?;
+            read!(self, connection => filtered(tenant, filter).select(emails::id).limit(pages::COUNTED).load(connection).await).await?;
         Ok(i64::try_from(ids.len()).unwrap_or(pages::COUNTED))
     }
 }

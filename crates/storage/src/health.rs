@@ -4,6 +4,7 @@ use diesel::sql_types::{Bool, Text};
 use diesel::{IntoSql, QueryableByName};
 use diesel_async::RunQueryDsl;
 
+use crate::store::read;
 use crate::{Error, Store, migrate};
 
 /// What the database says of itself.
@@ -44,7 +45,7 @@ impl Store {
     ///
     /// Where it does not answer.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read(async |connection| diesel::select(1.into_sql::<diesel::sql_types::Integer>()).execute(connection).await.map(|_| ())).await
+        read!(self, connection => diesel::select(1.into_sql::<diesel::sql_types::Integer>()).execute(connection).await.map(|_| ())).await
     }
 
     /// Whether the database keeps what it is given.
@@ -54,7 +55,7 @@ impl Store {
     /// Where it does not answer.
     pub async fn durability(&self) -> Result<Durability, Error> {
         let query = "SELECT current_setting('fsync') = 'on' AS fsync, current_setting('full_page_writes') = 'on' AS full_page_writes";
-        let settings: Settings = self.read(async |connection| diesel::sql_query(query).get_result(connection).await).await?;
+        let settings: Settings = read!(self, connection => diesel::sql_query(query).get_result(connection).await).await?;
         Ok(Durability { fsync: settings.fsync, full_page_writes: settings.full_page_writes })
     }
 
@@ -66,7 +67,7 @@ impl Store {
     pub async fn is_migrated(&self) -> Result<bool, Error> {
         let newest = migrate::newest_version()?;
         let query = "SELECT coalesce(max(version), '') AS version FROM __diesel_schema_migrations";
-        let version: Version = self.read(async |connection| diesel::sql_query(query).get_result(connection).await).await?;
+        let version: Version = read!(self, connection => diesel::sql_query(query).get_result(connection).await).await?;
         Ok(version.version >= newest)
     }
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::pages::{self, Window};
 use crate::schema::api_keys;
+use crate::store::read;
 use crate::{Error, Store};
 
 /// The advisory lock under which the first key is made: the bytes of `selfmx`, then `k`.
@@ -138,12 +139,11 @@ impl Store {
     ///
     /// Where the database cannot.
     pub async fn key_find_by_digest(&self, digest: Digest) -> Result<Option<FoundKey>, Error> {
-        let found: Option<(Row, OffsetDateTime)> = self
-            .read(async |connection| {
-                let query = api_keys::table.filter(api_keys::digest.eq(digest.as_bytes().as_slice()));
-                query.select((Row::as_select(), now.into_sql::<Timestamptz>())).first(connection).await.optional()
-            })
-            .await?;
+        let found: Option<(Row, OffsetDateTime)> = read!(self, connection => {
+            let query = api_keys::table.filter(api_keys::digest.eq(digest.as_bytes().as_slice()));
+            query.select((Row::as_select(), now.into_sql::<Timestamptz>())).first(connection).await.optional()
+        })
+        .await?;
         found.map(|(row, at)| Ok(FoundKey { stored: row.into_key()?, at })).transpose()
     }
 
@@ -154,11 +154,10 @@ impl Store {
     /// Where the database cannot.
     pub async fn key_find(&self, permit: &Permit<needs::ApiKeysRead>, id: ApiKeyId) -> Result<Option<ApiKey>, Error> {
         let reach = permit.reach();
-        let row: Option<Row> = self
-            .read(async |connection| {
-                within(reach).filter(api_keys::id.eq(id.as_uuid())).select(Row::as_select()).first(connection).await.optional()
-            })
-            .await?;
+        let row: Option<Row> = read!(self, connection => {
+            within(reach).filter(api_keys::id.eq(id.as_uuid())).select(Row::as_select()).first(connection).await.optional()
+        })
+        .await?;
         row.map(|row| row.into_key().map(|stored| stored.key)).transpose()
     }
 
@@ -182,24 +181,23 @@ impl Store {
             }
         };
         let window = page.map(Window::of);
-        let rows: Vec<Row> = self
-            .read(async |connection| {
-                let mut query = listed().order(api_keys::id.desc()).select(Row::as_select());
-                if let Some(after) = page.and_then(|page| pages::after(page.start)) {
-                    query = query.filter(api_keys::id.lt(after.as_uuid()));
-                }
-                if let Some(window) = window {
-                    query = query.limit(window.rows).offset(window.offset);
-                }
-                query.load(connection).await
-            })
-            .await?;
+        let rows: Vec<Row> = read!(self, connection => {
+            let mut query = listed().order(api_keys::id.desc()).select(Row::as_select());
+            if let Some(after) = page.and_then(|page| pages::after(page.start)) {
+                query = query.filter(api_keys::id.lt(after.as_uuid()));
+            }
+            if let Some(window) = window {
+                query = query.limit(window.rows).offset(window.offset);
+            }
+            query.load(connection).await
+        })
+        .await?;
         let keys = rows.into_iter().map(|row| row.into_key().map(|stored| stored.key)).collect::<Result<_, _>>()?;
         let Some(page) = page else {
             return Ok(Page { items: keys, has_more: false, total: None });
         };
         let total = match pages::is_numbered(&page.start) {
-            true => Some(pages::total(self.read(async |connection| listed().count().get_result(connection).await).await?)),
+            true => Some(pages::total(read!(self, connection => listed().count().get_result(connection).await).await?)),
             false => None,
         };
         Ok(pages::page(keys, page.limit, total))

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::lease::Lease;
 use crate::schema::messages;
+use crate::store::read;
 use crate::{Error, Store};
 
 /// Messages up to this many octets come with the lease; larger ones are fetched one at a time, when it is their turn.
@@ -110,7 +111,7 @@ impl Store {
         }
         let id = lease.work().email_id.as_uuid();
         let found: Option<Vec<u8>> =
-            self.read(async |connection| messages::table.find(id).select(messages::raw).first(connection).await.optional()).await?;
+            read!(self, connection => messages::table.find(id).select(messages::raw).first(connection).await.optional()).await?;
         found.ok_or(Error::Unreadable("messages"))
     }
 
@@ -120,7 +121,7 @@ impl Store {
     ///
     /// Where the database cannot.
     pub async fn queue_depth(&self) -> Result<u64, Error> {
-        let count: i64 = self.read(async |connection| crate::schema::queue::table.count().get_result(connection).await).await?;
+        let count: i64 = read!(self, connection => crate::schema::queue::table.count().get_result(connection).await).await?;
         u64::try_from(count).or(Err(Error::Unreadable("queue")))
     }
 }

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use diesel::result::Error as DieselError;
 use selfmx_domain::{Clock, Entropy};
 
 use crate::Error;
 use crate::address::DatabaseAddress;
-use crate::error::is_disconnect;
 use crate::key_use::KeyUse;
 use crate::pool::{Pool, PoolSettings, Pooled};
 use crate::wake::Wake;
@@ -34,16 +32,26 @@ impl Store {
     pub(crate) async fn connection(&self) -> Result<Pooled<'_>, Error> {
         self.pool.take().await
     }
-
-    /// Runs something that only reads, once more on another connection where the first turned out to be closed.
-    pub(crate) async fn read<T>(&self, query: impl AsyncFn(&mut Pooled<'_>) -> Result<T, DieselError>) -> Result<T, Error> {
-        let mut connection = self.connection().await?;
-        match query(&mut connection).await {
-            Err(error) if is_disconnect(&error) => {}
-            result => return Ok(result?),
-        }
-        drop(connection);
-        let mut connection = self.connection().await?;
-        Ok(query(&mut connection).await?)
-    }
 }
+
+/// Runs something that only reads, once more on another connection where the first turned out to be closed.
+///
+/// A macro, since a function that takes an asynchronous closure over a borrowed connection gives a future of which the compiler cannot see that it is `Send`.
+macro_rules! read {
+    ($store:ident, $connection:ident => $query:expr) => {
+        async {
+            let mut again = false;
+            loop {
+                let mut pooled = $store.connection().await?;
+                let $connection = &mut *pooled;
+                let result: Result<_, diesel::result::Error> = async { $query }.await;
+                match result {
+                    Err(error) if !again && $crate::error::is_disconnect(&error) => again = true,
+                    result => break Ok::<_, $crate::Error>(result?),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use read;

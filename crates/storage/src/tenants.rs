@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::pages::{self, Window};
 use crate::schema::tenants;
+use crate::store::read;
 use crate::{Error, Store};
 
 #[derive(Queryable, Selectable)]
@@ -39,9 +40,9 @@ impl Store {
     ///
     /// Where the database cannot.
     pub async fn tenant_find(&self, _permit: &PlatformPermit<needs::All>, id: TenantId) -> Result<Option<Tenant>, Error> {
-        let row: Option<Row> = self
-            .read(async |connection| tenants::table.find(id.as_uuid()).select(Row::as_select()).first(connection).await.optional())
-            .await?;
+        let row: Option<Row> =
+            read!(self, connection => tenants::table.find(id.as_uuid()).select(Row::as_select()).first(connection).await.optional())
+                .await?;
         row.map(Row::into_tenant).transpose()
     }
 
@@ -52,17 +53,16 @@ impl Store {
     /// Where the database cannot.
     pub async fn tenant_list(&self, _permit: &PlatformPermit<needs::All>, page: PageRequest<TenantId>) -> Result<Page<Tenant>, Error> {
         let window = Window::of(page);
-        let rows: Vec<Row> = self
-            .read(async |connection| {
-                let mut query = tenants::table.into_boxed().order(tenants::id.desc()).select(Row::as_select());
-                if let Some(after) = pages::after(page.start) {
-                    query = query.filter(tenants::id.lt(after.as_uuid()));
-                }
-                query.limit(window.rows).offset(window.offset).load(connection).await
-            })
-            .await?;
+        let rows: Vec<Row> = read!(self, connection => {
+            let mut query = tenants::table.into_boxed().order(tenants::id.desc()).select(Row::as_select());
+            if let Some(after) = pages::after(page.start) {
+                query = query.filter(tenants::id.lt(after.as_uuid()));
+            }
+            query.limit(window.rows).offset(window.offset).load(connection).await
+        })
+        .await?;
         let total = match pages::is_numbered(&page.start) {
-            true => Some(pages::total(self.read(async |connection| tenants::table.count().get_result(connection).await).await?)),
+            true => Some(pages::total(read!(self, connection => tenants::table.count().get_result(connection).await).await?)),
             false => None,
         };
         let tenants = rows.into_iter().map(Row::into_tenant).collect::<Result<_, _>>()?;

@@ -1,1 +1,19 @@
 //! Leases due work, does it, settles it.
+//!
+//! A [`Worker`] runs until it is told to stop. Each of its runners leases emails from the queue in batches, hands each to the relay and passes what came of
+//! it to a recorder, which settles many at once. Work that is claimed is renewed while it lasts.
+//!
+//! Invariant: nothing is sent under a lease that may have run out.
+//!
+//! Invariant: nothing new is claimed while results cannot be recorded: a claim's place is free only when its result is in the database.
+//!
+//! Invariant: no connection to the database is held while the relay is waited for.
+
+mod attempt;
+mod claims;
+mod recorder;
+mod runner;
+mod settings;
+
+pub use runner::Worker;
+pub use settings::WorkerSettings;

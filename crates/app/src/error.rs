@@ -1,0 +1,60 @@
+//! Why a caller did not get what it asked for.
+
+use selfmx_auth::{Denied, GrantError};
+use selfmx_domain::{FieldError, Problem};
+
+/// Why a caller did not get what it asked for. The text is for the caller; causes are behind it, for the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such thing, or it is another tenant's: the two are not told apart.
+    #[error("there is no such object")]
+    NotFound,
+    /// A field of the request is wrong.
+    #[error(transparent)]
+    Invalid(#[from] FieldError),
+    /// The key may not do this.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The wanted key would do more than its maker.
+    #[error(transparent)]
+    Grant(GrantError),
+    /// The environment's key cannot be revoked through the API.
+    #[error("this key is set by the environment variable API_KEY: to revoke it, change or unset the variable and restart the server")]
+    EnvironmentKey,
+    /// The relay did not do what it was asked; the text is its last answer.
+    #[error("{0}")]
+    Relay(String),
+    /// The store cannot be reached at present.
+    #[error("the store cannot be reached at present: try again in a few seconds")]
+    Unavailable {
+        /// Why.
+        source: selfmx_storage::Error,
+    },
+    /// Something is broken on our side.
+    #[error("something went wrong on the server: its log has the details under this request id")]
+    Internal {
+        /// What.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl From<selfmx_storage::Error> for Error {
+    fn from(error: selfmx_storage::Error) -> Self {
+        match error {
+            selfmx_storage::Error::NoSuchTenant => Self::Invalid(Problem::NoSuchTenant.at("tenant_id")),
+            error if error.is_transient() => Self::Unavailable { source: error },
+            error => Self::Internal { source: Box::new(error) },
+        }
+    }
+}
+
+impl From<GrantError> for Error {
+    fn from(error: GrantError) -> Self {
+        match error {
+            GrantError::Invalid { field, problem } => Self::Invalid(problem.at(field)),
+            GrantError::Tenant(denied) => Self::Denied(denied),
+            error => Self::Grant(error),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! How the server is.
+
+use std::time::Duration;
+
+use selfmx_mail::RelayStatus;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::App;
+
+/// Anybody may ask, so the database is asked at most once in this time.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// Whether all is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthStatus {
+    /// It is.
+    Ok,
+    /// Something needs an operator.
+    Degraded,
+}
+
+/// How the server is.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// Whether all is well.
+    pub status: HealthStatus,
+    /// `ok` or `unreachable`.
+    pub database: &'static str,
+    /// `ok`, `untried` (no mail was handed over yet), `held` (the relay refuses our credentials, or is not trusted) or `capture` (there is none).
+    pub smtp: &'static str,
+    /// How many emails have something left to do.
+    pub queue_depth: Option<u64>,
+    /// What an operator should know.
+    pub warnings: Vec<&'static str>,
+}
+
+/// Why the server should get no requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    /// It is about to stop.
+    #[error("the server is shutting down")]
+    Draining,
+    /// Its store does not answer.
+    #[error("the store cannot be reached")]
+    StoreUnreachable,
+    /// The schema is older than the program.
+    #[error("the database is not migrated: run `selfmx migrate`")]
+    NotMigrated,
+}
+
+/// What was found out last.
+#[derive(Default)]
+pub(crate) struct Cache(Mutex<Option<(Instant, Health)>>);
+
+impl App {
+    /// How the server is; at most a second old.
+    pub async fn health(&self) -> Health {
+        let mut cached = self.health.0.lock().await;
+        if let Some((at, health)) = &*cached
+            && at.elapsed() < FRESH_FOR
+        {
+            return health.clone();
+        }
+        let health = self.health_now().await;
+        *cached = Some((Instant::now(), health.clone()));
+        health
+    }
+
+    async fn health_now(&self) -> Health {
+        let mut warnings = Vec::new();
+        let smtp = match self.relay.as_ref().map(|relay| relay.status()) {
+            None => "capture",
+            Some(RelayStatus::Untried) => "untried",
+            Some(RelayStatus::Ready) => "ok",
+            Some(RelayStatus::Held { .. }) => {
+                warnings.push("the relay cannot be used: mail waits in the queue; POST /v1/test-smtp tells why");
+                "held"
+            }
+        };
+        let durable = self.store.durability().await;
+        if durable.as_ref().is_ok_and(|durability| !durability.holds()) {
+            warnings.push("the database runs with fsync or full_page_writes off: accepted mail may be lost in a crash");
+        }
+        let queue_depth = match durable {
+            Ok(_) => self.store.queue_depth().await.ok(),
+            Err(_) => None,
+        };
+        let database = if queue_depth.is_some() { "ok" } else { "unreachable" };
+        let status = if queue_depth.is_some() && warnings.is_empty() { HealthStatus::Ok } else { HealthStatus::Degraded };
+        Health { status, database, smtp, queue_depth, warnings }
+    }
+
+    /// Whether the server should get requests.
+    ///
+    /// # Errors
+    ///
+    /// [`NotReady`] says why not.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        if self.draining.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(NotReady::Draining);
+        }
+        match self.store.is_migrated().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(NotReady::NotMigrated),
+            Err(error) if error.is_transient() => Err(NotReady::StoreUnreachable),
+            Err(_) => Err(NotReady::NotMigrated),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Sending: compose the message, then accept all of it at once.
+
+use selfmx_auth::{Permit, needs};
+use selfmx_domain::{Draft, EmailId};
+use selfmx_mail::{Identity, Message, compose};
+use selfmx_storage::Acceptance;
+pub use selfmx_storage::Accepted as AcceptedEmail;
+
+use crate::{App, Error};
+
+/// Up to this many octets of attachments a message is composed at once; beyond, on a thread of its own, so that no other request waits for it.
+const COMPOSE_HERE: usize = 256 * 1024;
+
+impl App {
+    /// Accepts an email. When this returns, the email is committed, and it will be delivered or its failure recorded.
+    ///
+    /// # Errors
+    ///
+    /// Where the store cannot; then nothing was accepted.
+    pub async fn email_send(&self, permit: &Permit<needs::Send>, draft: Draft) -> Result<AcceptedEmail, Error> {
+        let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
+        let (draft, message) = composed(draft, identity).await?;
+        let acceptance = Acceptance { id: identity.id, draft, message: message.into_octets() };
+        Ok(self.store.email_accept(permit, acceptance).await?)
+    }
+}
+
+async fn composed(draft: Draft, identity: Identity) -> Result<(Draft, Message), Error> {
+    let broken = |source: Box<dyn std::error::Error + Send + Sync>| Error::Internal { source };
+    let size = |text: Option<&str>| text.map_or(0, str::len);
+    let octets = draft.attachments().iter().map(|attachment| attachment.content.len()).sum::<usize>()
+        + size(draft.body().text())
+        + size(draft.body().html());
+    if octets <= COMPOSE_HERE {
+        let message = compose(&draft, &identity).map_err(|error| broken(Box::new(error)))?;
+        return Ok((draft, message));
+    }
+    let composing = tokio::task::spawn_blocking(move || compose(&draft, &identity).map(|message| (draft, message)));
+    composing.await.map_err(|error| broken(Box::new(error)))?.map_err(|error| broken(Box::new(error)))
+}

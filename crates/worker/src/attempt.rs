@@ -1,0 +1,67 @@
+//! One attempt to hand over one email.
+
+use selfmx_domain::{Entropy, Jitter, Mode, RetryPolicy, Verdict};
+use selfmx_mail::{Capture, Envelope, Transport};
+use selfmx_storage::{Delivery, Lease, Outcome, Settlement};
+use tokio::time::Instant;
+
+/// Hands the message over and works out what follows for each recipient.
+pub(crate) async fn attempt(
+    lease: Lease<Delivery>,
+    message: &[u8],
+    relay: &Transport,
+    policy: &RetryPolicy,
+    entropy: &dyn Entropy,
+) -> Settlement {
+    let delivery = lease.work();
+    let transport = match delivery.mode {
+        Mode::Live => relay,
+        Mode::Test => &Transport::Capture(Capture::TestKey),
+    };
+    let envelope = Envelope {
+        sender: delivery.sender.clone(),
+        recipients: delivery.waiting.iter().map(|waiting| waiting.address.clone()).collect(),
+        smtputf8: delivery.smtputf8,
+    };
+    let began = Instant::now();
+    let verdicts = transport.deliver(&envelope, message).await;
+    report(delivery, &verdicts, began);
+    conclude(lease, verdicts, policy, entropy)
+}
+
+/// What follows when the same is true for every recipient, without anything having been sent.
+pub(crate) fn refuse(lease: Lease<Delivery>, verdict: &Verdict, policy: &RetryPolicy, entropy: &dyn Entropy) -> Settlement {
+    let verdicts = vec![verdict.clone(); lease.work().waiting.len()];
+    conclude(lease, verdicts, policy, entropy)
+}
+
+fn conclude(lease: Lease<Delivery>, verdicts: Vec<Verdict>, policy: &RetryPolicy, entropy: &dyn Entropy) -> Settlement {
+    let mut random = [0; 2];
+    entropy.fill(&mut random);
+    // One draw for the whole email, so that its recipients stay together.
+    let jitter = Jitter::from_bytes(random);
+    let waiting = lease.work().waiting.clone();
+    let outcomes = waiting.into_iter().zip(verdicts).map(|(waiting, verdict)| Outcome {
+        ordinal: waiting.ordinal,
+        attempts_before: waiting.queued.attempts(),
+        step: waiting.queued.settle(verdict, policy, jitter),
+    });
+    let outcomes = outcomes.collect();
+    lease.settle(outcomes)
+}
+
+/// One line in the log for each attempt, without addresses.
+fn report(delivery: &Delivery, verdicts: &[Verdict], began: Instant) {
+    let count = |wanted: fn(&Verdict) -> bool| verdicts.iter().filter(|verdict| wanted(verdict)).count();
+    tracing::info!(
+        email_id = %delivery.email_id,
+        tenant_id = %delivery.tenant,
+        delivered = count(|verdict| matches!(verdict, Verdict::Delivered(_))),
+        deferred = count(|verdict| matches!(verdict, Verdict::Deferred(_))),
+        bounced = count(|verdict| matches!(verdict, Verdict::Bounced(_))),
+        failed = count(|verdict| matches!(verdict, Verdict::Undeliverable(_))),
+        held = count(|verdict| matches!(verdict, Verdict::Held(_))),
+        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "attempt"
+    );
+}

@@ -1,0 +1,55 @@
+//! Records what came of attempts, many in one commit, until the database takes it.
+
+use std::time::Duration;
+
+use selfmx_auth::System;
+use selfmx_storage::{Settlement, Store};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use crate::claims::Claim;
+
+/// How many settlements one commit holds at most.
+const AT_ONCE: usize = 200;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A settlement with what is given back once it is recorded: the claim and its place.
+pub(crate) struct Settled {
+    pub(crate) settlement: Settlement,
+    pub(crate) claim: Claim,
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// Records until the last sender is gone. While one commit is under way the next settlements gather.
+pub(crate) async fn record(store: Store, system: System, mut results: mpsc::Receiver<Settled>) {
+    let mut gathered = Vec::new();
+    while results.recv_many(&mut gathered, AT_ONCE).await > 0 {
+        let (settlements, held): (Vec<_>, Vec<_>) =
+            gathered.drain(..).map(|settled| (settled.settlement, (settled.claim, settled.place))).unzip();
+        record_all(&store, &system, &settlements).await;
+        drop(held);
+    }
+}
+
+/// Tries until it succeeds: a result that is not recorded means a mail that is sent again.
+async fn record_all(store: &Store, system: &System, settlements: &[Settlement]) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match store.queue_settle(system, settlements).await {
+            Ok(recorded) => {
+                if recorded.len() < settlements.len() {
+                    tracing::warn!(
+                        stale = settlements.len() - recorded.len(),
+                        "leases had run out: another worker has the emails, nothing was changed"
+                    );
+                }
+                return;
+            }
+            Err(error) => {
+                tracing::error!(error = %error, results = settlements.len(), "results cannot be recorded: nothing new is sent until they are")
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
