@@ -16,6 +16,12 @@ const MAX_ADDRESS_OCTETS: usize = 254;
 pub struct Domain(String);
 
 impl Domain {
+    /// `localhost`: what a machine without a name of its own calls itself.
+    #[must_use]
+    pub fn localhost() -> Self {
+        Self("localhost".to_owned())
+    }
+
     /// The name, as A-labels.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,122 @@
+//! What becomes of accepted mail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use selfmx_domain::Mode;
+use selfmx_mail::{Capture, Relay, RelaySettings, Security, Transport};
+use selfmx_worker::WorkerSettings;
+use tokio::net::TcpListener;
+
+use crate::world::{World, settings};
+
+/// A relay at a port, with a short patience.
+fn relay(port: u16) -> Transport {
+    let mut settings = RelaySettings::new("127.0.0.1", port, "client.example".parse().unwrap());
+    settings.security = Security::Plain;
+    settings.timeout = Duration::from_millis(500);
+    Transport::Relay(Arc::new(Relay::new(settings).unwrap()))
+}
+
+/// A port where nothing listens.
+async fn closed_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn captured_mail_is_delivered_and_its_story_told() {
+    let world = World::new().await;
+    let id = world.accept(&["a@x.example", "b@x.example"], Mode::Live).await;
+    let running = world.work(Transport::Capture(Capture::NoRelay), settings(3));
+    world.until("SELECT status FROM emails", "delivered").await;
+    running.stop().await;
+    let database = &world.database;
+    assert_eq!(
+        database.query_one_text("SELECT string_agg(kind, ' ' ORDER BY at, ordinal) FROM events").await,
+        "queued delivered delivered"
+    );
+    assert_eq!(database.query_one_text("SELECT count(*) FROM queue").await, "0");
+    assert_eq!(database.query_one_text("SELECT string_agg(status || attempts, ' ') FROM recipients").await, "delivered1 delivered1");
+    assert_eq!(database.query_one_text("SELECT (delivered_at >= created_at)::text FROM emails").await, "true");
+    assert_eq!(database.query_one_text("SELECT id FROM emails").await, id.as_uuid().to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_key_s_mail_never_reaches_the_relay() {
+    let world = World::new().await;
+    world.accept(&["a@x.example"], Mode::Test).await;
+    let running = world.work(relay(closed_port().await), settings(0));
+    world.until("SELECT status FROM emails", "delivered").await;
+    running.stop().await;
+    assert_eq!(world.database.query_one_text("SELECT reply_text FROM recipients").await, "captured: sent with a test key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_is_never_reached_fails_the_mail_after_its_retries() {
+    let world = World::new().await;
+    world.accept(&["a@x.example"], Mode::Live).await;
+    let running = world.work(relay(closed_port().await), settings(2));
+    world.until("SELECT status FROM emails", "failed").await;
+    running.stop().await;
+    assert_eq!(
+        world.database.query_one_text("SELECT string_agg(kind || attempt, ' ' ORDER BY attempt) FROM events").await,
+        "queued0 deferred1 deferred2 failed3"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_deliver_each_mail_once() {
+    let world = World::new().await;
+    for _ in 0..200 {
+        world.accept(&["a@x.example"], Mode::Live).await;
+    }
+    let nodes =
+        [world.work(Transport::Capture(Capture::NoRelay), settings(3)), world.work(Transport::Capture(Capture::NoRelay), settings(3))];
+    world.until("SELECT count(*) FROM emails WHERE status = 'delivered'", "200").await;
+    for node in nodes {
+        node.stop().await;
+    }
+    assert_eq!(world.database.query_one_text("SELECT count(*) FROM events WHERE kind = 'delivered'").await, "200");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_finishes_what_was_begun_and_gives_the_rest_back() {
+    let world = World::new().await;
+    for _ in 0..5 {
+        world.accept(&["a@x.example"], Mode::Live).await;
+    }
+    // It takes connections and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let one_at_a_time = WorkerSettings { runners: 1, sending: 1, poll: Duration::from_secs(3600), ..settings(3) };
+    let running = world.work(relay(silent.local_addr().unwrap().port()), one_at_a_time);
+    let (_connection, _) = silent.accept().await.unwrap();
+    assert_eq!(world.database.query_one_text("SELECT count(*) FROM queue WHERE lease_token IS NOT NULL").await, "4");
+    running.stop().await;
+    assert_eq!(world.database.query_one_text("SELECT count(*) FROM queue WHERE lease_token IS NOT NULL").await, "0");
+    assert_eq!(
+        world.database.query_one_text("SELECT string_agg(attempts::text, ' ' ORDER BY attempts) FROM recipients").await,
+        "0 0 0 0 1"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_renewed_for_as_long_as_its_attempt_takes() {
+    let world = World::new().await;
+    world.accept(&["a@x.example"], Mode::Live).await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let short = WorkerSettings { lease: Duration::from_millis(300), ..settings(0) };
+    let slow = {
+        let mut settings = RelaySettings::new("127.0.0.1", silent.local_addr().unwrap().port(), "client.example".parse().unwrap());
+        settings.security = Security::Plain;
+        settings.timeout = Duration::from_millis(1500);
+        Transport::Relay(Arc::new(Relay::new(settings).unwrap()))
+    };
+    let first = world.work(slow, short);
+    let (_connection, _) = silent.accept().await.unwrap();
+    // Another node, which would take the mail if its lease ran out.
+    let second = world.work(Transport::Capture(Capture::NoRelay), short);
+    world.until("SELECT status FROM emails", "failed").await;
+    first.stop().await;
+    second.stop().await;
+    assert_eq!(world.database.query_one_text("SELECT string_agg(kind, ' ' ORDER BY at) FROM events").await, "queued failed");
+}
