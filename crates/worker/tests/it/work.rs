@@ -1,5 +1,7 @@
 //! What becomes of accepted mail.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
