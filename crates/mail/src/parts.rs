@@ -2,15 +2,20 @@
 
 use std::borrow::Cow;
 
+use mail_send::mail_builder::headers::HeaderType;
 use mail_send::mail_builder::headers::content_type::ContentType;
 use mail_send::mail_builder::headers::message_id::MessageId;
 use mail_send::mail_builder::headers::raw::Raw;
 use mail_send::mail_builder::mime::{BodyPart, MimePart};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use selfmx_domain::{Attachment, Body, Draft, EmailId};
 
 use crate::{canonical, plain_text};
 
 const UNKNOWN: &str = "application/octet-stream";
+
+/// So many octets of a name, percent-encoded, fit in a line of 78.
+const OCTETS_PER_SECTION: usize = 18;
 
 /// The body of a draft as one part.
 pub(crate) fn of<'x>(draft: &'x Draft, id: &EmailId) -> MimePart<'x> {
@@ -69,11 +74,28 @@ fn file(attachment: &Attachment) -> MimePart<'_> {
         part = part.transfer_encoding("7bit");
     }
     let shown = if attachment.content_id.is_some() { "inline" } else { "attachment" };
-    part = part.header("Content-Disposition", ContentType::new(shown).attribute("filename", attachment.file_name.as_str()));
+    part = part.header("Content-Disposition", disposition(shown, attachment.file_name.as_str()));
     if let Some(id) = &attachment.content_id {
         part = part.header("Content-ID", MessageId::new(id.as_str()));
     }
     part
+}
+
+fn disposition<'x>(shown: &'static str, name: &'x str) -> HeaderType<'x> {
+    if !name.contains("=?") {
+        return ContentType::new(shown).attribute("filename", name).into();
+    }
+    // The library would quote such a name, and readers would decode it into something else: it goes percent-encoded, in sections (RFC 2231).
+    let (mut rest, mut value, mut charset) = (name, shown.to_owned(), "UTF-8''");
+    for section in 0.. {
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(OCTETS_PER_SECTION));
+        value.push_str(&format!("; filename*{section}*={charset}{}", utf8_percent_encode(piece, NON_ALPHANUMERIC)));
+        (rest, charset) = (after, "");
+        if rest.is_empty() {
+            break;
+        }
+    }
+    Raw::new(value).into()
 }
 
 /// The file's media type, and whether it must go without an encoding.

@@ -1,9 +1,20 @@
 //! What tests run against: databases, SMTP sinks, clocks. A dev-dependency only.
 
+mod certificate;
 mod clock;
 mod database;
 mod entropy;
+mod http;
+mod load;
+mod postfix;
+pub mod python;
+mod sink;
 
+pub use certificate::Certificate;
 pub use clock::{ManualClock, SystemClock};
 pub use database::Database;
 pub use entropy::{OsEntropy, SeededEntropy};
+pub use http::{HttpAnswer, HttpClient, NoAnswer};
+pub use load::{Load, Sent};
+pub use postfix::{Postfix, SmtpSink};
+pub use sink::{Act, Fault, Ledger, Phase, Sink, SinkSettings, SinkTls, Transaction};

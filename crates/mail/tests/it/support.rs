@@ -1,0 +1,73 @@
+//! What the tests start from.
+
+use selfmx_domain::{Draft, DraftParts, EmailId, Limits, Metadata, Priority};
+use selfmx_mail::{Envelope, Identity, Message, Relay, RelaySettings, Security, compose};
+use selfmx_testing::{Sink, SinkSettings};
+use std::net::SocketAddr;
+use std::time::Duration;
+use time::macros::datetime;
+
+/// A plain mail from one to one, to be changed.
+pub(crate) fn parts() -> DraftParts {
+    DraftParts {
+        from: "sender@from.example".parse().unwrap(),
+        to: vec!["recipient@to.example".parse().unwrap()],
+        cc: vec![],
+        bcc: vec![],
+        reply_to: vec![],
+        subject: "A subject".parse().unwrap(),
+        text: Some("A text.\n".to_owned()),
+        html: None,
+        headers: vec![],
+        attachments: vec![],
+        tags: vec![],
+        metadata: Metadata::default(),
+        priority: Priority::Normal,
+    }
+}
+
+/// A draft of parts, with room for anything.
+pub(crate) fn draft(parts: DraftParts) -> Draft {
+    Draft::new(parts, &Limits { recipients: 100, headers: 100, ..Limits::default() }).unwrap()
+}
+
+pub(crate) fn identity() -> Identity {
+    let id: EmailId = "msg_01h455vb4pex5vsknk084sn02q".parse().unwrap();
+    Identity { id, date: datetime!(2026-01-02 03:04:05 UTC) }
+}
+
+/// The message of a draft.
+pub(crate) fn message(draft: &Draft) -> Message {
+    compose(draft, &identity()).unwrap()
+}
+
+/// A small message.
+pub(crate) fn plain_message() -> Vec<u8> {
+    message(&draft(parts())).into_octets()
+}
+
+/// An envelope to these local parts.
+pub(crate) fn to(locals: &[&str]) -> Envelope {
+    Envelope {
+        sender: "sender@from.example".parse().unwrap(),
+        recipients: locals.iter().map(|local| format!("{local}@to.example").parse().unwrap()).collect(),
+        smtputf8: false,
+    }
+}
+
+/// Settings for a server on this machine, without TLS, that gives up soon.
+pub(crate) fn settings(address: SocketAddr) -> RelaySettings {
+    RelaySettings {
+        security: Security::Plain,
+        timeout: Duration::from_millis(500),
+        final_timeout: Duration::from_millis(500),
+        ..RelaySettings::new(address.ip().to_string(), address.port(), "client.example".parse().unwrap())
+    }
+}
+
+/// A sink that behaves as it is told, and a relay that leads to it.
+pub(crate) async fn sink_and_relay(behaviour: SinkSettings) -> (Sink, Relay) {
+    let sink = Sink::start(behaviour).await;
+    let relay = Relay::new(settings(sink.address())).unwrap();
+    (sink, relay)
+}

@@ -1,0 +1,48 @@
+//! Python as an independent reader: what its `email` package makes of a message.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test without Python has failed")]
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+const INSTALL: &str = "Python 3 is needed: apt-get install python3";
+
+/// Reads messages with Python's `email` package. For each an object:
+///
+/// - `headers`: pairs of name and decoded value, in order; `addresses`: for each address field pairs of display name and address;
+/// - `parts`: every part in order, with `type`, `disposition`, `filename`, `content_id`, `charset`, `depth`, and for leaves `content` (base64);
+/// - `defects`: what the package found wrong anywhere.
+///
+/// # Panics
+///
+/// Without Python, with the line that installs it; where the package fails on a message.
+#[must_use]
+pub fn read_mail(messages: &[&[u8]]) -> Vec<Value> {
+    let mut input = Vec::new();
+    for message in messages {
+        input.extend_from_slice(format!("{}\n", message.len()).as_bytes());
+        input.extend_from_slice(message);
+    }
+    serde_json::from_value(run(include_str!("python/read_mail.py"), &input)).unwrap()
+}
+
+/// Runs a script with `input`, and gives back the JSON that it prints.
+///
+/// # Panics
+///
+/// Where the script fails, with what it said.
+#[must_use]
+pub fn run(script: &str, input: &[u8]) -> Value {
+    let mut command = Command::new("python3");
+    command.args(["-I", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect(INSTALL);
+    let mut stdin = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input));
+        child.wait_with_output().unwrap()
+    });
+    assert!(output.status.success(), "the script failed: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
