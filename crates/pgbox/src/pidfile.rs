@@ -16,6 +16,8 @@ pub(crate) enum Status {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Postmaster {
     pub(crate) pid: i32,
+    /// Its data folder, as it was told it.
+    pub(crate) data_dir: PathBuf,
     /// Seconds since 1970 when it started.
     started: u64,
     pub(crate) port: u16,
@@ -38,7 +40,8 @@ impl Postmaster {
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let pid: i32 = lines.next()?.trim().parse().ok()?;
-        let started = lines.nth(1)?.trim().parse().ok()?;
+        let data_dir = PathBuf::from(lines.next()?);
+        let started = lines.next()?.trim().parse().ok()?;
         let port = lines.next()?.trim().parse().ok()?;
         let socket_dir = PathBuf::from(lines.next()?);
         let status = match lines.nth(2)?.trim() {
@@ -46,7 +49,7 @@ impl Postmaster {
             "ready" => Status::Ready,
             _ => Status::Other,
         };
-        Some(Self { pid, started, port, socket_dir, status }).filter(|postmaster| postmaster.pid > 0)
+        Some(Self { pid, data_dir, started, port, socket_dir, status }).filter(|postmaster| postmaster.pid > 0)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
+use crate::account::Account;
 use crate::folder::Folder;
 use crate::pidfile::{self, Postmaster, Status};
 use crate::{Error, config, lock};
@@ -20,6 +21,9 @@ use crate::{Error, config, lock};
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// How long an answer may take before we look again.
 const ANSWER: Duration = Duration::from_secs(1);
+
+/// Prints the folder that a link leads to.
+const WORKING_FOLDER: &str = r#"cd -P "$1" 2>/dev/null && pwd -P"#;
 
 /// What is seen in a folder.
 #[derive(Debug)]
@@ -34,19 +38,21 @@ pub(crate) enum Sight {
     Ready(Postmaster),
 }
 
-/// Looks once.
+/// Looks once. A server that we started shows by its lock, one that was started by hand by its process or its answer.
 pub(crate) async fn look(folder: &Folder) -> Result<Sight, Error> {
-    if !lock::is_alive(folder)? && whose(&pidfile::path(&folder.cluster()), folder) != Whose::Ours {
+    let alive = lock::is_alive(folder)?;
+    let whose = if alive { Whose::Ours } else { whose(&pidfile::path(&folder.cluster()), folder) };
+    if whose == Whose::Foreign {
         return Ok(Sight::Down);
     }
-    let Some(postmaster) = Postmaster::read(&folder.cluster()).filter(|postmaster| exists(postmaster.pid)) else {
-        return Ok(Sight::Unsettled);
+    let seen = match Postmaster::read(&folder.cluster()).filter(|postmaster| is_here(postmaster, folder)) {
+        Some(postmaster) if postmaster.status == Status::Starting => Sight::Starting,
+        Some(postmaster) if postmaster.status == Status::Ready && answers(folder, &postmaster).await => {
+            return Ok(Sight::Ready(postmaster));
+        }
+        _ => Sight::Unsettled,
     };
-    match postmaster.status {
-        Status::Starting => Ok(Sight::Starting),
-        Status::Ready if accepts(folder, &postmaster).await => Ok(Sight::Ready(postmaster)),
-        Status::Ready | Status::Other => Ok(Sight::Unsettled),
-    }
+    Ok(if whose == Whose::Ours { seen } else { Sight::Down })
 }
 
 /// The postmaster to signal, if there is one.
@@ -85,10 +91,25 @@ fn whose(record: &Path, folder: &Folder) -> Whose {
     if has_ended(pid) {
         return Whose::Foreign;
     }
-    match (fs::read_link(format!("/proc/{pid}/cwd")), fs::canonicalize(folder.cluster())) {
-        (Ok(cwd), Ok(cluster)) if cwd == cluster => Whose::Ours,
-        (Ok(_), Ok(_)) => Whose::Foreign,
+    match (working_folder(pid, &folder.account), fs::canonicalize(folder.cluster())) {
+        (Some(cwd), Ok(cluster)) if cwd == cluster => Whose::Ours,
+        (Some(_), Ok(_)) => Whose::Foreign,
         _ => Whose::Unknown,
+    }
+}
+
+/// A process's working folder; `None` if it is gone or hidden from us. Root in a container may be hidden what the server's
+/// own user may see.
+fn working_folder(pid: i32, account: &Account) -> Option<PathBuf> {
+    let link = format!("/proc/{pid}/cwd");
+    match fs::read_link(&link) {
+        Ok(cwd) => Some(cwd),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && account.dropped => {
+            let seen = account.command(Path::new("/bin/sh"), Path::new("/")).args(["-c", WORKING_FOLDER, "sh", &link]).output().ok()?;
+            let cwd = String::from_utf8(seen.stdout).ok()?;
+            seen.status.success().then(|| PathBuf::from(cwd.trim_end_matches('\n')))
+        }
+        Err(_) => None,
     }
 }
 
@@ -98,13 +119,16 @@ fn has_ended(pid: i32) -> bool {
     stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
-fn exists(pid: i32) -> bool {
-    matches!(kill(Pid::from_raw(pid), None), Ok(()) | Err(Errno::EPERM))
+/// Whether there is such a process and it said that it serves this folder: a copy of a running server's folder holds the
+/// original's record.
+fn is_here(postmaster: &Postmaster, folder: &Folder) -> bool {
+    let exists = matches!(kill(Pid::from_raw(postmaster.pid), None), Ok(()) | Err(Errno::EPERM));
+    exists && fs::canonicalize(&postmaster.data_dir).ok() == fs::canonicalize(folder.cluster()).ok()
 }
 
 /// Whether the server answers, being the same postmaster that we read of. That its socket takes a connection is not enough:
 /// the system does that for a postmaster that is stuck or being killed.
-async fn accepts(folder: &Folder, postmaster: &Postmaster) -> bool {
+async fn answers(folder: &Folder, postmaster: &Postmaster) -> bool {
     let answered = timeout(ANSWER, ask(&postmaster.socket())).await;
     matches!(answered, Ok(Ok(()))) && Postmaster::read(&folder.cluster()).as_ref() == Some(postmaster)
 }

@@ -8,6 +8,9 @@ use selfmx_pgbox::{DATABASE, Error, PgBox, Stopped};
 
 use crate::place::{Place, connect, sql, wait_until};
 
+/// About a second of work without a pause.
+const BUSY: &str = "DO $$ DECLARE n bigint; BEGIN FOR n IN 1..30000000 LOOP END LOOP; END $$";
+
 #[tokio::test]
 async fn a_postgres_killed_with_9_is_recovered_with_what_it_had_committed() {
     let place = Place::new();
@@ -34,6 +37,33 @@ async fn our_death_leaves_a_detached_server_that_is_found() {
     assert_eq!(place.postmaster(), pid);
     assert_eq!(sql(&server, "SELECT 1").await, "1");
     assert_eq!(server.stop().await.unwrap(), Stopped::Down);
+}
+
+#[tokio::test]
+async fn our_death_while_the_cluster_is_made_leaves_none_that_is_half_made() {
+    let place = Place::new();
+    let mut process = place.start_second_process("find::detached_process");
+    wait_until("initdb to begin", || place.path("cluster.new/base").exists());
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(!place.path("cluster").exists());
+    let server = PgBox::open(place.tethered()).await.unwrap();
+    assert_eq!(sql(&server, "SELECT current_database()").await, "selfmx");
+    assert!(!place.path("cluster.new").exists());
+}
+
+#[tokio::test]
+async fn a_start_waits_for_a_lost_servers_last_session() {
+    let place = Place::new();
+    let lost = PgBox::open(place.detached()).await.unwrap();
+    let session = connect(&lost, DATABASE).await;
+    // It does not look up from its work, so it does not notice that its postmaster is gone.
+    tokio::spawn(async move { session.simple_query(BUSY).await.map(drop) });
+    let active = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'";
+    while sql(&lost, active).await != "1" {}
+    place.kill(Signal::SIGKILL);
+    let server = PgBox::open(place.tethered()).await.unwrap();
+    assert_eq!(sql(&server, "SELECT 1").await, "1");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Finding a server that runs, alone and in a crowd, and who may stop it.
 
 use std::fs;
+use std::process::Command;
 
 use selfmx_pgbox::{Lifetime, PgBox, Stopped};
 
@@ -69,6 +70,20 @@ async fn a_server_that_was_started_by_hand_is_found() {
     });
     assert_eq!(server.stop().await.unwrap(), Stopped::Down);
     assert!(reaped.join().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_copy_of_a_running_servers_folder_is_a_server_of_its_own() {
+    let (place, copy) = (Place::new(), Place::new());
+    let original = PgBox::open(place.tethered()).await.unwrap();
+    sql(&original, "CHECKPOINT").await;
+    fs::create_dir(copy.data_dir().parent().unwrap()).unwrap();
+    let copied = Command::new("cp").arg("-a").args([place.data_dir(), copy.data_dir()]).status().unwrap();
+    assert!(copied.success());
+    let other = PgBox::open(copy.tethered()).await.unwrap();
+    assert_ne!(place.postmaster(), copy.postmaster());
+    sql(&other, "CREATE TABLE only_here ()").await;
+    assert_eq!(sql(&original, "SELECT count(*) FROM pg_class WHERE relname = 'only_here'").await, "0");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! How long a server lives: beyond us, or no longer than we.
 
+use std::path::Path;
+
 use nix::unistd::{Pid, getpgid, getpgrp};
 use selfmx_pgbox::{Lifetime, PgBox, Stopped};
 
@@ -53,12 +55,13 @@ async fn it_holds_none_of_our_pipes_and_none_of_our_environment() {
         let place = Place::new();
         let server = PgBox::open(place.detached().lifetime(lifetime)).await.unwrap();
         let pid = place.postmaster().unwrap();
-        for fd in 0..=2 {
-            let to = std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).unwrap();
-            assert!(to.starts_with(place.data_dir()), "{lifetime:?} {fd} {to:?}");
+        let fds = place.of_process(pid, r#"readlink "$1/fd/0" "$1/fd/1" "$1/fd/2""#);
+        assert_eq!(fds.lines().count(), 3);
+        for to in fds.lines() {
+            assert!(Path::new(to).starts_with(place.data_dir()), "{lifetime:?} {to}");
         }
-        let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
-        assert!(!environment.contains("CARGO"), "{environment}");
+        let environment = place.of_process(pid, r#"cat "$1/environ""#);
+        assert!(environment.contains("LC_ALL=C") && !environment.contains("CARGO"), "{environment}");
         server.stop().await.unwrap();
     }
 }

@@ -1,11 +1,10 @@
 //! The first start: what is made, and that half of it is made again.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 
 use selfmx_pgbox::{PgBox, Stopped};
 
-use crate::place::{Place, mode, sql};
+use crate::place::{Place, mode, owner, sql};
 
 #[tokio::test]
 async fn the_first_open_makes_a_cluster_with_our_database_and_starts_it() {
@@ -37,14 +36,14 @@ async fn the_first_open_makes_a_cluster_with_our_database_and_starts_it() {
 async fn folders_are_0700_and_files_0600_and_all_are_the_servers_users() {
     let place = Place::new();
     let _server = PgBox::open(place.tethered()).await.unwrap();
-    let owner = fs::metadata(place.path("cluster/PG_VERSION")).unwrap().uid();
+    let theirs = owner(place.path("cluster/PG_VERSION"));
     for (name, expected) in [("", 0o700), ("cluster", 0o700), ("socket", 0o700), ("socket/.s.PGSQL.5432", 0o700), ("postgres.log", 0o600)] {
         let path = if name.is_empty() { place.data_dir().to_path_buf() } else { place.path(name) };
         assert_eq!(mode(&path), expected, "{name}");
     }
     for entry in fs::read_dir(place.data_dir()).unwrap().chain(fs::read_dir(place.path("cluster")).unwrap()) {
         let entry = entry.unwrap();
-        assert_eq!(entry.metadata().unwrap().uid(), owner, "{:?}", entry.path());
+        assert_eq!(owner(entry.path()), theirs, "{:?}", entry.path());
         assert_eq!(mode(&entry.path()) & 0o077, 0, "{:?}", entry.path());
     }
 }
@@ -53,14 +52,12 @@ async fn folders_are_0700_and_files_0600_and_all_are_the_servers_users() {
 async fn no_tcp_port_is_open() {
     let place = Place::new();
     let _server = PgBox::open(place.tethered()).await.unwrap();
-    let pid = place.postmaster().unwrap();
-    let sockets = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().filter_map(|fd| fs::read_link(fd.unwrap().path()).ok());
-    let inodes: Vec<String> =
-        sockets.filter_map(|to| Some(to.to_str()?.strip_prefix("socket:[")?.trim_end_matches(']').to_owned())).collect();
+    let fds = place.of_process(place.postmaster().unwrap(), r#"readlink "$1"/fd/*"#);
+    let inodes: Vec<&str> = fds.lines().filter_map(|to| Some(to.strip_prefix("socket:[")?.trim_end_matches(']'))).collect();
     assert!(!inodes.is_empty());
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         let table = fs::read_to_string(table).unwrap_or_default();
-        assert!(!table.lines().any(|line| line.split_whitespace().nth(9).is_some_and(|inode| inodes.iter().any(|ours| ours == inode))));
+        assert!(!table.lines().any(|line| line.split_whitespace().nth(9).is_some_and(|inode| inodes.contains(&inode))));
     }
 }
 
@@ -104,10 +101,9 @@ async fn the_operators_file_counts_but_relaxes_nothing() {
 async fn a_path_too_long_for_a_socket_is_served_from_a_short_folder_and_found_again() {
     let place = Place::below(format!("{}/{}, and 'more'/postgres", "d".repeat(100), "e".repeat(100)));
     let server = PgBox::open(place.tethered()).await.unwrap();
-    let data = fs::metadata(place.data_dir()).unwrap();
-    let short = format!("/tmp/selfmx-{:x}-{:x}", data.dev(), data.ino());
-    assert_eq!(mode(short.as_ref()), 0o700);
-    assert!(server.connection_string("selfmx").contains(&short));
+    let short = place.short_socket_dir();
+    assert_eq!(mode(&short), 0o700);
+    assert!(server.connection_string("selfmx").contains(short.to_str().unwrap()));
     let found = PgBox::open(place.tethered()).await.unwrap();
     assert_eq!(sql(&found, "SELECT 1").await, "1");
     drop(found);

@@ -60,6 +60,12 @@ impl Place {
         Settings::new(&self.data_dir)
     }
 
+    /// Where the socket is when it cannot be in the folder, which must exist.
+    pub(crate) fn short_socket_dir(&self) -> PathBuf {
+        let data = fs::metadata(&self.data_dir).unwrap();
+        PathBuf::from(format!("/tmp/selfmx-{:x}-{:x}", data.dev(), data.ino()))
+    }
+
     pub(crate) fn postmaster(&self) -> Option<i32> {
         let record = fs::read_to_string(self.path("cluster/postmaster.pid")).ok()?;
         record.lines().next()?.parse().ok()
@@ -90,6 +96,12 @@ impl Place {
         command
     }
 
+    /// What a line of shell prints about a process of the server, run as its user: root in a container may not look itself.
+    pub(crate) fn of_process(&self, pid: i32, line: &str) -> String {
+        let output = self.as_server("/bin/sh").args(["-c", line, "sh", &format!("/proc/{pid}")]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Starts PostgreSQL on the cluster as an operator would, without this crate, and waits until it is ready.
     pub(crate) fn by_hand(&self) -> Child {
         let mut command = self.as_server(programs(None).unwrap().program("postgres"));
@@ -102,22 +114,28 @@ impl Place {
     /// Runs one of this binary's ignored tests as a process of its own, and waits for the line with which it says that
     /// its server is open. It ends when its standard input does.
     pub(crate) fn second_process(&self, test: &str) -> Child {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["--ignored", "--exact", "--nocapture", test]).env(PLACE, &self.data_dir);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = self.start_second_process(test);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap().ends_with("server open")), "the second process opened no server");
         child
+    }
+
+    /// The same without waiting.
+    pub(crate) fn start_second_process(&self, test: &str) -> Child {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--ignored", "--exact", "--nocapture", test]).env(PLACE, &self.data_dir);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
     }
 }
 
 impl Drop for Place {
     /// A test that failed may have left its server.
     fn drop(&mut self) {
-        let cwd = |pid| fs::read_link(format!("/proc/{pid}/cwd")).ok();
-        if let Some(pid) = self.postmaster().filter(|pid| cwd(*pid) == Some(self.path("cluster"))) {
+        let cluster = self.path("cluster");
+        let runs = |pid| Path::new(self.of_process(pid, r#"cd -P "$1/cwd" 2>/dev/null && pwd -P"#).trim_end()) == cluster;
+        if let Some(pid) = self.postmaster().filter(|pid| runs(*pid)) {
             kill(Pid::from_raw(pid), Signal::SIGQUIT).unwrap();
-            wait_until("the server to end", || cwd(pid).is_none());
+            wait_until("the server to end", || !runs(pid));
         }
     }
 }

@@ -86,6 +86,22 @@ async fn a_failing_initdb_is_quoted_and_leaves_no_cluster() {
 }
 
 #[tokio::test]
+async fn a_short_socket_folder_that_others_can_enter_is_not_used() {
+    let place = Place::below("d".repeat(100));
+    fs::create_dir(place.data_dir()).unwrap();
+    let short = place.short_socket_dir();
+    symlink(place.outer(), &short).unwrap();
+    let linked = PgBox::open(place.tethered()).await.unwrap_err();
+    fs::remove_file(&short).unwrap();
+    fs::create_dir(&short).unwrap();
+    let open_to_all = PgBox::open(place.tethered()).await.unwrap_err();
+    fs::remove_dir(&short).unwrap();
+    for error in [linked, open_to_all] {
+        assert!(matches!(&error, Error::SocketFolder { folder, .. } if *folder == short), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_parent_that_cannot_be_entered_is_named() {
     let place = Place::below("locked/data/postgres");
     let locked = place.outer().join("locked");
