@@ -17,7 +17,7 @@ pub struct HealthView<'a> {
     pub queue_depth: Option<u64>,
     /// What an operator should put right; absent where there is nothing.
     #[serde(skip_serializing_if = "no_warnings")]
-    pub warnings: &'a [String],
+    pub warnings: &'a [&'a str],
 }
 
 /// The answer of a probe or a test that went well: `{"status": "ok"}`, with a message where there is one.
@@ -49,7 +49,7 @@ impl<'a> Fine<'a> {
     }
 }
 
-fn no_warnings(warnings: &&[String]) -> bool {
+fn no_warnings(warnings: &&[&str]) -> bool {
     warnings.is_empty()
 }
 
@@ -64,7 +64,7 @@ mod tests {
             serde_json::to_string(&health).unwrap(),
             r#"{"status":"ok","version":"0.1.0","database":"ok","smtp":"capture","queue_depth":0}"#
         );
-        let warnings = ["fsync is off".to_owned()];
+        let warnings = ["fsync is off"];
         let degraded = HealthView { status: "degraded", database: "unreachable", queue_depth: None, warnings: &warnings, ..health };
         assert!(serde_json::to_string(&degraded).unwrap().ends_with(r#""queue_depth":null,"warnings":["fsync is off"]}"#));
         assert_eq!(serde_json::to_string(&Fine::plain()).unwrap(), r#"{"status":"ok"}"#);

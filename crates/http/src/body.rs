@@ -1,0 +1,158 @@
+//! Reading a body: bounded in size, in time, and together with all others in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use hyper::HeaderMap;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::Failure;
+
+/// How large a body may be, and how slow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// The most octets.
+    pub(crate) octets: usize,
+    /// How long it may take.
+    pub(crate) time: Duration,
+    /// Each so many octets that have arrived lengthen the time by a second.
+    pub(crate) rate: usize,
+}
+
+impl Bounds {
+    /// Refuses a body that is said to be too large, before any of it is read.
+    pub(crate) fn check_declared(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let limit = u64::try_from(self.octets).unwrap_or(u64::MAX);
+        if declared.is_some_and(|declared| declared > limit) {
+            return Err(Failure::TooLarge { limit: self.octets });
+        }
+        Ok(())
+    }
+
+    /// How long after its begin a body of which so many octets have arrived may still go on.
+    fn time_for(&self, octets: usize) -> Duration {
+        let earned = octets.checked_div(self.rate).unwrap_or(0);
+        self.time + Duration::from_secs(u64::try_from(earned).unwrap_or(0))
+    }
+}
+
+/// The body of one request. The room that it takes among all bodies is given back when it is dropped.
+pub(crate) struct Body {
+    incoming: Incoming,
+    bounds: Bounds,
+    room: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+    read: Arc<AtomicBool>,
+}
+
+impl Body {
+    /// A body that nobody has read yet, and that takes its octets from `room`.
+    pub(crate) fn new(incoming: Incoming, bounds: Bounds, room: Arc<Semaphore>) -> Self {
+        let read = Arc::new(AtomicBool::new(incoming.is_end_stream()));
+        Self { incoming, bounds, room, held: None, read }
+    }
+
+    /// Tells, whenever it is asked, whether the body was read to its end.
+    pub(crate) fn is_read(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.read)
+    }
+
+    /// Reads all of it, where `headers` say that it is plain JSON.
+    pub(crate) async fn collect(&mut self, headers: &HeaderMap) -> Result<Vec<u8>, Failure> {
+        if headers.contains_key(CONTENT_ENCODING) {
+            return Err(Failure::Encoding);
+        }
+        if !self.incoming.is_end_stream() && !is_json(headers) {
+            return Err(Failure::MediaType);
+        }
+        let begin = Instant::now();
+        let mut octets = Vec::new();
+        loop {
+            let frame = timeout_at(begin + self.bounds.time_for(octets.len()), self.incoming.frame());
+            let Some(frame) = frame.await.or(Err(Failure::BodyTooSlow))? else {
+                self.read.store(true, Ordering::Relaxed);
+                return Ok(octets);
+            };
+            let Ok(part) = frame.map_err(Failure::Body)?.into_data() else { continue };
+            if octets.len() + part.len() > self.bounds.octets {
+                return Err(Failure::TooLarge { limit: self.bounds.octets });
+            }
+            self.hold(part.len())?;
+            octets.extend_from_slice(&part);
+        }
+    }
+
+    fn hold(&mut self, octets: usize) -> Result<(), Failure> {
+        let octets = u32::try_from(octets).or(Err(Failure::Busy))?;
+        let more = Arc::clone(&self.room).try_acquire_many_owned(octets).or(Err(Failure::Busy))?;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is one `Content-Type`, and it is `application/json`, with no parameter but `charset=utf-8`.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut given = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (given.next(), given.next()) else {
+        return false;
+    };
+    let Ok(text) = value.to_str() else {
+        return false;
+    };
+    let mut parts = text.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let utf8 = |part: &str| part.is_empty() || part.eq_ignore_ascii_case("charset=utf-8") || part.eq_ignore_ascii_case("charset=\"utf-8\"");
+    essence.eq_ignore_ascii_case("application/json") && parts.all(utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(values: &[&str]) -> bool {
+        let headers: HeaderMap = values.iter().map(|value| (CONTENT_TYPE, value.parse().unwrap())).collect();
+        is_json(&headers)
+    }
+
+    #[test]
+    fn only_json_in_utf_8_is_json() {
+        for value in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""] {
+            assert!(json(&[value]), "{value}");
+        }
+        for value in
+            ["", "text/plain", "application/json5", "text/json", "application/json; charset=latin1", "application/json, text/plain"]
+        {
+            assert!(!json(&[value]), "{value}");
+        }
+        assert!(!json(&[]));
+        // `HeaderMap` keeps the last of those that `collect` gives it, so two are appended one by one.
+        let mut headers = HeaderMap::new();
+        headers.append(CONTENT_TYPE, "application/json".parse().unwrap());
+        headers.append(CONTENT_TYPE, "application/json".parse().unwrap());
+        assert!(!is_json(&headers));
+    }
+
+    #[test]
+    fn what_has_arrived_earns_time() {
+        let bounds = Bounds { octets: 10, time: Duration::from_secs(30), rate: 1000 };
+        assert_eq!(bounds.time_for(999), Duration::from_secs(30));
+        assert_eq!(bounds.time_for(10_000), Duration::from_secs(40));
+    }
+
+    #[test]
+    fn a_declared_length_is_checked_first() {
+        let bounds = Bounds { octets: 10, time: Duration::ZERO, rate: 1 };
+        let checked = |length: &str| bounds.check_declared(&HeaderMap::from_iter([(CONTENT_LENGTH, length.parse().unwrap())]));
+        assert!(checked("10").is_ok());
+        assert!(matches!(checked("11"), Err(Failure::TooLarge { limit: 10 })));
+    }
+}

@@ -1,0 +1,71 @@
+//! A request on its way to a handler.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use hyper::HeaderMap;
+use selfmx_domain::IdError;
+use selfmx_wire::RequestError;
+
+use crate::body::Body;
+use crate::router::Segments;
+use crate::{Failure, Query};
+
+/// A body larger than this is taken apart on a thread of its own, so that no other request waits for it.
+const READ_HERE: usize = 64 * 1024;
+
+/// A request on its way to a handler, which its caller may call.
+pub struct Call<S> {
+    state: Arc<S>,
+    headers: HeaderMap,
+    segments: Segments,
+    query: Query,
+    body: Body,
+}
+
+impl<S> Call<S> {
+    pub(crate) const fn new(state: Arc<S>, headers: HeaderMap, segments: Segments, query: Query, body: Body) -> Self {
+        Self { state, headers, segments, query, body }
+    }
+
+    /// What handlers work on.
+    #[must_use]
+    pub fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// The request's headers.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The query string.
+    #[must_use]
+    pub const fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// The id in the path's segment `{id}`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NotFound`] where it is no id: the same answer as for an id of nothing.
+    pub fn id<I: FromStr<Err = IdError>>(&self) -> Result<I, Failure> {
+        self.segments.named("id").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)
+    }
+
+    /// Reads the body and makes `T` of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where the body is too large, too slow or no plain JSON, or where `read` refuses it.
+    pub async fn read<T: Send + 'static>(&mut self, read: fn(&[u8]) -> Result<T, RequestError>) -> Result<T, Failure> {
+        let octets = self.body.collect(&self.headers).await?;
+        if octets.len() <= READ_HERE {
+            return Ok(read(&octets)?);
+        }
+        let apart = tokio::task::spawn_blocking(move || read(&octets));
+        Ok(apart.await.or(Err(Failure::Panicked))??)
+    }
+}

@@ -1,0 +1,210 @@
+//! What can go wrong with a request, and the one place that makes a status, a code and headers of it.
+
+use hyper::StatusCode;
+use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use selfmx_app::{Error, NotReady};
+use selfmx_auth::{Denied, GrantError, Permission};
+use selfmx_wire::{ErrorBody, ErrorCode, RequestError};
+
+use crate::{HeadFault, Reply};
+
+/// What went wrong with a request. Its text is for the caller; a cause is behind [`source`](std::error::Error::source), for the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The head is wrong.
+    #[error(transparent)]
+    Head(#[from] HeadFault),
+    /// The body or a parameter is wrong.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// A query parameter does not exist.
+    #[error("there is no query parameter `{name}` here")]
+    UnknownParameter {
+        /// Its name.
+        name: String,
+    },
+    /// No key was presented.
+    #[error("an API key is required: send it as `Authorization: Bearer <key>`")]
+    MissingKey,
+    /// What was presented is no valid key; it is not said why.
+    #[error("the API key is not valid")]
+    InvalidKey,
+    /// The key may not do this.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// There is nothing, or nothing that the key may see: the two are not told apart.
+    #[error("there is nothing here, or nothing that this API key may see")]
+    NotFound,
+    /// The path does not take the method.
+    #[error("this path does not take this method: it takes {}", allow.join(", "))]
+    Method {
+        /// The methods that it takes.
+        allow: Vec<&'static str>,
+    },
+    /// The body is too large.
+    #[error("the body is larger than the {limit} octets that this path takes")]
+    TooLarge {
+        /// How large it may be.
+        limit: usize,
+    },
+    /// The body is not said to be JSON.
+    #[error("the body must be JSON: send `Content-Type: application/json`")]
+    MediaType,
+    /// The body is compressed.
+    #[error("a body with a Content-Encoding is not accepted: send it as it is")]
+    Encoding,
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    BodyTooSlow,
+    /// The body broke off, or its framing is malformed.
+    #[error("the body broke off, or its chunks are malformed")]
+    Body(#[source] hyper::Error),
+    /// Too many octets of bodies, or too many requests of one connection, are worked on.
+    #[error("the server is busy: try again in a moment")]
+    Busy,
+    /// The server should get no requests.
+    #[error(transparent)]
+    NotReady(NotReady),
+    /// The application did not do it.
+    #[error(transparent)]
+    App(Error),
+    /// The handler panicked.
+    #[error("something went wrong on the server: its log has the details under this request id")]
+    Panicked,
+    /// An answer could not be written as JSON.
+    #[error("something went wrong on the server: its log has the details under this request id")]
+    Unwritable(#[source] serde_json::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::NotFound,
+            Error::Denied(denied) => Self::Denied(denied),
+            error => Self::App(error),
+        }
+    }
+}
+
+impl From<NotReady> for Failure {
+    fn from(reason: NotReady) -> Self {
+        Self::NotReady(reason)
+    }
+}
+
+impl Failure {
+    /// The code of the answer.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Head(fault) => fault.code(),
+            Self::Request(error) => error.code(),
+            Self::UnknownParameter { .. } | Self::Body(_) => ErrorCode::InvalidRequest,
+            Self::MissingKey => ErrorCode::MissingApiKey,
+            Self::InvalidKey => ErrorCode::InvalidApiKey,
+            Self::Denied(_) => ErrorCode::PermissionDenied,
+            Self::NotFound => ErrorCode::NotFound,
+            Self::Method { .. } => ErrorCode::MethodNotAllowed,
+            Self::TooLarge { .. } => ErrorCode::PayloadTooLarge,
+            Self::MediaType | Self::Encoding => ErrorCode::UnsupportedMediaType,
+            Self::BodyTooSlow => ErrorCode::RequestTimeout,
+            Self::Busy | Self::NotReady(_) => ErrorCode::Unavailable,
+            Self::App(error) => of_app(error),
+            Self::Panicked | Self::Unwritable(_) => ErrorCode::Internal,
+        }
+    }
+
+    /// The path of the field, or the name of the parameter, that it is about.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Request(error) => error.field(),
+            Self::UnknownParameter { name } => Some(name),
+            Self::App(Error::Invalid(error)) => Some(&error.field),
+            Self::App(Error::Grant(error)) => grant_field(error),
+            _ => None,
+        }
+    }
+
+    /// The answer, under the request's id.
+    pub(crate) fn reply(&self, request_id: &str) -> Reply {
+        let message = self.to_string();
+        let body = ErrorBody::new(self.code(), &message, self.field(), request_id);
+        let reply = Reply::json(status(self.code()), &body);
+        let reply = reply
+            .unwrap_or_else(|_| Reply { status: StatusCode::INTERNAL_SERVER_ERROR, ..Reply::octets("application/json", b"{}".to_vec()) });
+        match self.header() {
+            Some((name, value)) => reply.with(name, value),
+            None => reply,
+        }
+    }
+
+    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self {
+            Self::MissingKey => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"selfmx\""))),
+            Self::InvalidKey => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"selfmx\", error=\"invalid_token\""))),
+            Self::Method { allow } => Some((ALLOW, HeaderValue::from_str(&allow.join(", ")).ok()?)),
+            _ if self.code() == ErrorCode::PermissionDenied => Some((WWW_AUTHENTICATE, insufficient_scope(self.permission())?)),
+            Self::Busy => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            _ if self.code() == ErrorCode::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("5"))),
+            _ => None,
+        }
+    }
+
+    /// The permission that was missing.
+    const fn permission(&self) -> Option<Permission> {
+        match self {
+            Self::Denied(denied) => Some(denied.permission()),
+            Self::App(Error::Grant(GrantError::Permission(permission))) => Some(*permission),
+            _ => None,
+        }
+    }
+}
+
+/// The status of a code: each has one.
+const fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidRequest | ErrorCode::UnknownField => StatusCode::BAD_REQUEST,
+        ErrorCode::MissingApiKey | ErrorCode::InvalidApiKey => StatusCode::UNAUTHORIZED,
+        ErrorCode::PermissionDenied => StatusCode::FORBIDDEN,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        ErrorCode::Conflict => StatusCode::CONFLICT,
+        ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ErrorCode::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::RelayFailed => StatusCode::BAD_GATEWAY,
+        ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn of_app(error: &Error) -> ErrorCode {
+    match error {
+        Error::NotFound => ErrorCode::NotFound,
+        Error::Invalid(_) | Error::Grant(GrantError::Invalid { .. }) => ErrorCode::InvalidRequest,
+        Error::Denied(_) | Error::Grant(_) => ErrorCode::PermissionDenied,
+        Error::EnvironmentKey => ErrorCode::Conflict,
+        Error::Relay(_) => ErrorCode::RelayFailed,
+        Error::Unavailable { .. } => ErrorCode::Unavailable,
+        _ => ErrorCode::Internal,
+    }
+}
+
+const fn grant_field(error: &GrantError) -> Option<&'static str> {
+    match error {
+        GrantError::Permission(_) => Some("permissions"),
+        GrantError::Tenant(_) => Some("tenant_id"),
+        GrantError::Expiry(_) => Some("expires_at"),
+        GrantError::Mode => Some("mode"),
+        GrantError::Invalid { field, .. } => Some(field),
+    }
+}
+
+/// RFC 6750 section 3.1; without a scope where no permission would help.
+fn insufficient_scope(permission: Option<Permission>) -> Option<HeaderValue> {
+    let scope = permission.map(|permission| format!(", scope=\"{permission}\"")).unwrap_or_default();
+    HeaderValue::from_str(&format!("Bearer realm=\"selfmx\", error=\"insufficient_scope\"{scope}")).ok()
+}

@@ -1,0 +1,110 @@
+//! An answer, before it goes out.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use crate::activity::Activity;
+use crate::{Answer, Failure};
+
+/// How much of a body is handed over at once: so much has to be taken within the idle time-out.
+const PART: usize = 64 * 1024;
+
+/// An answer: a status, headers and a body, which is JSON but for a message's source.
+#[derive(Debug)]
+pub struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// `200` with a view.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Unwritable`] where the view cannot be written.
+    pub fn ok<V: Serialize>(view: &V) -> Answer {
+        Self::json(StatusCode::OK, view)
+    }
+
+    /// `201` with a view of what was made.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Unwritable`] where the view cannot be written.
+    pub fn created<V: Serialize>(view: &V) -> Answer {
+        Self::json(StatusCode::CREATED, view)
+    }
+
+    /// `202` with a view of what was accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Unwritable`] where the view cannot be written.
+    pub fn accepted<V: Serialize>(view: &V) -> Answer {
+        Self::json(StatusCode::ACCEPTED, view)
+    }
+
+    /// `200` with octets of a media type of their own.
+    #[must_use]
+    pub fn octets(media_type: &'static str, body: Vec<u8>) -> Self {
+        Self::new(StatusCode::OK, media_type, body)
+    }
+
+    pub(crate) fn json<V: Serialize>(status: StatusCode, view: &V) -> Answer {
+        Ok(Self::new(status, "application/json", serde_json::to_vec(view).map_err(Failure::Unwritable)?))
+    }
+
+    /// The same with one header more.
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    fn new(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Self {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+        Self { status, headers, body: body.into() }
+    }
+}
+
+/// A body on its way out, a part at a time, so that a client that takes nothing is noticed.
+pub(crate) struct Outgoing {
+    rest: Bytes,
+    activity: Arc<Activity>,
+}
+
+impl Outgoing {
+    /// The body `rest` of an answer on the connection with this activity.
+    pub(crate) const fn new(rest: Bytes, activity: Arc<Activity>) -> Self {
+        Self { rest, activity }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.activity.note();
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let take = self.rest.len().min(PART);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(take)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.rest.len()).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,153 @@
+//! One row of the route table.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use selfmx_auth::{Denied, Principal};
+
+use crate::{Access, Admit, Call, Failure, Reply};
+
+/// What a handler answers.
+pub type Answer = Result<Reply, Failure>;
+
+/// A handler at work.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// A handler that holds the proof that its caller may call.
+pub(crate) type Admitted<S> = Box<dyn FnOnce(Call<S>) -> Answering + Send>;
+
+/// Decides whether a caller may call, and gives the handler that holds the proof.
+pub(crate) type Gatekeeper<S> = dyn Fn(&Principal) -> Result<Admitted<S>, Denied> + Send + Sync;
+
+/// A method that a route may have. `HEAD` and `OPTIONS` follow from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+    Delete,
+}
+
+impl Verb {
+    /// The method's name.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// The way to a route's handler.
+pub(crate) enum Entry<S> {
+    /// Open to anybody.
+    Public(Box<dyn Fn(Call<S>) -> Answering + Send + Sync>),
+    /// Open to whom the handler's first argument admits.
+    Keyed(Box<Gatekeeper<S>>),
+}
+
+/// How large a route's body may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodySize {
+    Usual,
+    Email,
+}
+
+/// One row of the route table: a method, a pattern, who may call, and the handler.
+pub struct Route<S> {
+    pub(crate) verb: Verb,
+    pub(crate) pattern: &'static str,
+    pub(crate) access: Access,
+    pub(crate) entry: Entry<S>,
+    pub(crate) body: BodySize,
+    pub(crate) parameters: &'static [&'static str],
+}
+
+/// A row of the route table as data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouteInfo {
+    /// The method's name.
+    pub method: &'static str,
+    /// The path; `{name}` stands for one segment.
+    pub pattern: &'static str,
+    /// Who may call.
+    pub access: Access,
+    /// The query parameters that it takes.
+    pub parameters: &'static [&'static str],
+}
+
+impl<S: 'static> Route<S> {
+    /// `GET`, for whom the handler's first argument admits.
+    pub fn get<A, F, Fut>(pattern: &'static str, handler: F) -> Self
+    where
+        A: Admit,
+        F: Fn(A, Call<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        Self::keyed(Verb::Get, pattern, handler)
+    }
+
+    /// `POST`, for whom the handler's first argument admits.
+    pub fn post<A, F, Fut>(pattern: &'static str, handler: F) -> Self
+    where
+        A: Admit,
+        F: Fn(A, Call<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        Self::keyed(Verb::Post, pattern, handler)
+    }
+
+    /// `DELETE`, for whom the handler's first argument admits.
+    pub fn delete<A, F, Fut>(pattern: &'static str, handler: F) -> Self
+    where
+        A: Admit,
+        F: Fn(A, Call<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        Self::keyed(Verb::Delete, pattern, handler)
+    }
+
+    /// `GET`, for anybody.
+    pub fn public<F, Fut>(pattern: &'static str, handler: F) -> Self
+    where
+        F: Fn(Call<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        let entry = Entry::Public(Box::new(move |call| Box::pin(handler(call))));
+        Self { verb: Verb::Get, pattern, access: Access::Public, entry, body: BodySize::Usual, parameters: &[] }
+    }
+
+    /// The same route with query parameters; others are refused.
+    #[must_use]
+    pub fn with_parameters(self, parameters: &'static [&'static str]) -> Self {
+        Self { parameters, ..self }
+    }
+
+    /// The same route with room for an email and its files.
+    #[must_use]
+    pub fn with_email_body(self) -> Self {
+        Self { body: BodySize::Email, ..self }
+    }
+
+    /// The route as data.
+    #[must_use]
+    pub const fn info(&self) -> RouteInfo {
+        RouteInfo { method: self.verb.as_str(), pattern: self.pattern, access: self.access, parameters: self.parameters }
+    }
+
+    fn keyed<A, F, Fut>(verb: Verb, pattern: &'static str, handler: F) -> Self
+    where
+        A: Admit,
+        F: Fn(A, Call<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let entry = Entry::Keyed(Box::new(move |principal| {
+            let admitted = A::admit(principal)?;
+            let handler = Arc::clone(&handler);
+            Ok(Box::new(move |call| Box::pin(handler(admitted, call))))
+        }));
+        Self { verb, pattern, access: A::ACCESS, entry, body: BodySize::Usual, parameters: &[] }
+    }
+}

@@ -1,0 +1,8 @@
+//! The handlers, one file per noun.
+
+pub(crate) mod emails;
+pub(crate) mod health;
+pub(crate) mod keys;
+pub(crate) mod send;
+pub(crate) mod smtp;
+pub(crate) mod tenants;

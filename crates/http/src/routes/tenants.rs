@@ -1,0 +1,29 @@
+//! Tenants.
+
+use selfmx_app::App;
+use selfmx_auth::{PlatformPermit, needs};
+use selfmx_wire::{CreateTenant, List, TenantView};
+
+use crate::{Answer, Call, Reply};
+
+/// The query parameters of [`list`].
+pub(crate) const LIST: &[&str] = &["limit", "after"];
+
+/// `POST /v1/tenants`.
+pub(crate) async fn create(permit: PlatformPermit<needs::All>, mut call: Call<App>) -> Answer {
+    let request = call.read(CreateTenant::read).await?;
+    let tenant = call.state().tenant_create(&permit, request.into()).await?;
+    Reply::created(&TenantView::from(&tenant))
+}
+
+/// `GET /v1/tenants`.
+pub(crate) async fn list(permit: PlatformPermit<needs::All>, call: Call<App>) -> Answer {
+    let page = call.state().tenant_list(&permit, call.query().page_or_first()?).await?;
+    Reply::ok(&List::<TenantView<'_>>::new(&page, |tenant| tenant.id.to_string()))
+}
+
+/// `GET /v1/tenants/{id}`.
+pub(crate) async fn find(permit: PlatformPermit<needs::All>, call: Call<App>) -> Answer {
+    let tenant = call.state().tenant_find(&permit, call.id()?).await?;
+    Reply::ok(&TenantView::from(&tenant))
+}

@@ -1,0 +1,160 @@
+//! One request, from its head to its answer.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::FutureExt as _;
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HeaderValue, ORIGIN};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use selfmx_domain::ApiKeyId;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::activity::Activity;
+use crate::body::Body;
+use crate::client_address::client_address;
+use crate::reply::Outgoing;
+use crate::route::{Entry, Route};
+use crate::router::Segments;
+use crate::shared::Shared;
+use crate::{Answer, Call, Doorkeeper, Failure, HeadFault, Query, Reply, access_log, cors, credentials, host, marks};
+
+/// How many requests of one connection may be worked on at once, those whose client has lost interest among them.
+pub(crate) const MAX_REQUESTS: usize = 128;
+
+/// What the requests of one connection have in common.
+pub(crate) struct Connection<S> {
+    shared: Arc<Shared<S>>,
+    peer: IpAddr,
+    activity: Arc<Activity>,
+    requests: Arc<Semaphore>,
+}
+
+/// What is known of a request for the log, filled in as it becomes known.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// The pattern of its route.
+    pub(crate) pattern: Option<&'static str>,
+    /// The key that asks.
+    pub(crate) key: Option<ApiKeyId>,
+    /// Whether its body was read to its end.
+    body_read: Option<Arc<AtomicBool>>,
+}
+
+impl<S: Doorkeeper> Connection<S> {
+    /// A connection from `peer`.
+    pub(crate) fn new(shared: Arc<Shared<S>>, peer: IpAddr, activity: Arc<Activity>) -> Arc<Self> {
+        Arc::new(Self { shared, peer, activity, requests: Arc::new(Semaphore::new(MAX_REQUESTS)) })
+    }
+
+    /// Answers a request, which is refused where its head has a `fault`.
+    ///
+    /// The work goes on when the client has gone: what was begun is finished, and its end is in the log.
+    pub(crate) fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        fault: Option<HeadFault>,
+    ) -> impl Future<Output = Result<Response<Outgoing>, Infallible>> + Send + 'static {
+        let work = self.activity.work();
+        let place = Arc::clone(&self.requests).try_acquire_owned();
+        let (head, body) = request.into_parts();
+        let working = self.shared.tasks.spawn({
+            let connection = Arc::clone(&self);
+            async move {
+                let begin = Instant::now();
+                let id = marks::request_id(&head.headers, connection.shared.state.clock(), connection.shared.state.entropy());
+                let span = tracing::info_span!("request", request_id = %id, trace_id = marks::trace_id(&head.headers));
+                let refused = match (fault, &place) {
+                    (Some(fault), _) => Some(fault.into()),
+                    (None, Err(_)) => Some(Failure::Busy),
+                    (None, Ok(_)) => None,
+                };
+                let response = connection.logged(begin, &id, head, body, refused).instrument(span).await;
+                drop((work, place));
+                response
+            }
+        });
+        async move { Ok(working.await.unwrap_or_else(|_| self.stopped())) }
+    }
+
+    /// The answer with all that every answer has, and its line in the log.
+    async fn logged(&self, begin: Instant, id: &str, head: Parts, body: Incoming, refused: Option<Failure>) -> Response<Outgoing> {
+        let (method, version, origin) = (head.method.clone(), head.version, head.headers.get(ORIGIN).cloned());
+        let client = client_address(self.peer, &head.headers, &self.shared.settings.trusted_proxies);
+        let mut known = Known::default();
+        let answer = match refused {
+            Some(failure) => Err(failure),
+            None => AssertUnwindSafe(self.handled(head, body, &mut known)).catch_unwind().await.unwrap_or(Err(Failure::Panicked)),
+        };
+        let mut reply = answer.unwrap_or_else(|failure| {
+            access_log::failed(&failure);
+            failure.reply(id)
+        });
+        access_log::line(&method, &known, reply.status, begin, client, id);
+        cors::admit(&mut reply.headers, origin.as_ref(), &self.shared.settings.cors_origins);
+        if let Ok(id) = HeaderValue::from_str(id) {
+            reply = reply.with(marks::REQUEST_ID, id);
+        }
+        let unread = known.body_read.is_some_and(|read| !read.load(Ordering::Relaxed));
+        if unread && version != Version::HTTP_2 {
+            reply = reply.with(CONNECTION, HeaderValue::from_static("close"));
+        }
+        self.outgoing(reply.with(CACHE_CONTROL, HeaderValue::from_static("no-store")), &method)
+    }
+
+    /// From the head to the handler, in the contract's order of checks.
+    async fn handled(&self, head: Parts, body: Incoming, known: &mut Known) -> Answer {
+        host::check(&head)?;
+        if head.method == Method::OPTIONS && head.uri.path() == "*" {
+            return cors::options(&head.headers, &["GET", "HEAD", "POST", "DELETE", "OPTIONS"]);
+        }
+        let (resource, segments) = self.shared.router.find(head.uri.path())?;
+        known.pattern = Some(resource.pattern);
+        if head.method == Method::OPTIONS {
+            return cors::options(&head.headers, &resource.allow);
+        }
+        self.called(resource.route(&head.method)?, head, segments, body, known).await
+    }
+
+    async fn called(&self, route: &Route<S>, head: Parts, segments: Segments, body: Incoming, known: &mut Known) -> Answer {
+        let bounds = self.shared.bounds(route.body);
+        bounds.check_declared(&head.headers)?;
+        let body = Body::new(body, bounds, Arc::clone(&self.shared.room));
+        known.body_read = Some(body.is_read());
+        let state = Arc::clone(&self.shared.state);
+        match &route.entry {
+            Entry::Public(handler) => handler(Call::new(state, head.headers, segments, Query::default(), body)).await,
+            Entry::Keyed(admit) => {
+                let presented = credentials::presented(&head.headers)?;
+                let principal = credentials::sign_in(&*state, presented).await?;
+                known.key = Some(principal.key().id);
+                let admitted = admit(&principal)?;
+                let query = Query::read(head.uri.query(), route.parameters)?;
+                admitted(Call::new(state, head.headers, segments, query, body)).await
+            }
+        }
+    }
+
+    fn outgoing(&self, reply: Reply, method: &Method) -> Response<Outgoing> {
+        let Reply { status, mut headers, mut body } = reply;
+        if *method == Method::HEAD {
+            headers.insert(CONTENT_LENGTH, body.len().into());
+            body.clear();
+        }
+        let mut response = Response::new(Outgoing::new(body, Arc::clone(&self.activity)));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+
+    /// The answer where the runtime stopped the work: the server is at its end.
+    fn stopped(&self) -> Response<Outgoing> {
+        self.outgoing(Reply { status: StatusCode::SERVICE_UNAVAILABLE, headers: HeaderMap::new(), body: Default::default() }, &Method::GET)
+    }
+}

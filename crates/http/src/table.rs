@@ -1,0 +1,81 @@
+//! Every route of the API, in one list. Who may call follows from the handler's first argument.
+
+use selfmx_app::App;
+
+use crate::routes::{emails, health, keys, send, smtp, tenants};
+use crate::{Route, RouteInfo};
+
+/// The route table.
+pub(crate) fn table() -> Vec<Route<App>> {
+    vec![
+        Route::public("/health", health::health),
+        Route::public("/health/live", health::live),
+        Route::public("/health/ready", health::ready),
+        Route::post("/v1/api-keys", keys::create),
+        Route::get("/v1/api-keys", keys::list).with_parameters(keys::LIST),
+        Route::get("/v1/api-keys/me", keys::me),
+        Route::get("/v1/api-keys/{id}", keys::find),
+        Route::delete("/v1/api-keys/{id}", keys::revoke),
+        Route::post("/v1/send", send::send).with_email_body(),
+        Route::get("/v1/emails", emails::list).with_parameters(emails::LIST),
+        Route::get("/v1/emails/{id}", emails::find),
+        Route::get("/v1/emails/{id}/raw", emails::raw),
+        Route::post("/v1/test-smtp", smtp::test),
+        Route::post("/v1/tenants", tenants::create),
+        Route::get("/v1/tenants", tenants::list).with_parameters(tenants::LIST),
+        Route::get("/v1/tenants/{id}", tenants::find),
+    ]
+}
+
+/// The route table as data: for documents, and for tests that try every row.
+///
+/// ```
+/// use selfmx_auth::Permission;
+/// use selfmx_http::Access;
+///
+/// let send = selfmx_http::routes().into_iter().find(|route| route.pattern == "/v1/send");
+/// assert_eq!(send.map(|route| route.access), Some(Access::Permission(Permission::Send)));
+/// ```
+#[must_use]
+pub fn routes() -> Vec<RouteInfo> {
+    table().iter().map(Route::info).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use selfmx_auth::Permission;
+
+    use super::*;
+    use crate::{Access, Router};
+
+    #[test]
+    fn the_table_does_not_contradict_itself() {
+        assert!(Router::new(table()).is_ok());
+    }
+
+    #[test]
+    fn each_row_asks_for_what_the_contract_says() {
+        let rows: Vec<_> = routes().iter().map(|route| (route.method, route.pattern, route.access)).collect();
+        assert_eq!(
+            rows,
+            [
+                ("GET", "/health", Access::Public),
+                ("GET", "/health/live", Access::Public),
+                ("GET", "/health/ready", Access::Public),
+                ("POST", "/v1/api-keys", Access::Permission(Permission::ApiKeysWrite)),
+                ("GET", "/v1/api-keys", Access::Permission(Permission::ApiKeysRead)),
+                ("GET", "/v1/api-keys/me", Access::AnyKey),
+                ("GET", "/v1/api-keys/{id}", Access::Permission(Permission::ApiKeysRead)),
+                ("DELETE", "/v1/api-keys/{id}", Access::Permission(Permission::ApiKeysWrite)),
+                ("POST", "/v1/send", Access::Permission(Permission::Send)),
+                ("GET", "/v1/emails", Access::Permission(Permission::LogsRead)),
+                ("GET", "/v1/emails/{id}", Access::Permission(Permission::LogsRead)),
+                ("GET", "/v1/emails/{id}/raw", Access::Permission(Permission::LogsRead)),
+                ("POST", "/v1/test-smtp", Access::Permission(Permission::All)),
+                ("POST", "/v1/tenants", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{id}", Access::Platform(Permission::All)),
+            ]
+        );
+    }
+}
