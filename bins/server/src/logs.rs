@@ -1,0 +1,48 @@
+//! Structured logs, on standard error: JSON, or text on a terminal.
+
+use std::io::IsTerminal;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+
+use crate::environment::{Environment, SettingError};
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Json,
+    Text,
+}
+
+/// Sets logging up as `LOG_LEVEL` and `LOG_FORMAT` say.
+pub(crate) fn start(environment: &Environment) -> Result<(), SettingError> {
+    let level = environment.read("LOG_LEVEL", "debug, info, warn or error", |text| match text {
+        "debug" => Some(LevelFilter::DEBUG),
+        "info" => Some(LevelFilter::INFO),
+        "warn" => Some(LevelFilter::WARN),
+        "error" => Some(LevelFilter::ERROR),
+        _ => None,
+    })?;
+    let format = environment.read("LOG_FORMAT", "json or text", |text| match text {
+        "json" => Some(Format::Json),
+        "text" => Some(Format::Text),
+        _ => None,
+    })?;
+    let on_terminal = std::io::stderr().is_terminal();
+    let format = format.unwrap_or(if on_terminal { Format::Text } else { Format::Json });
+    // The level is ours; the libraries below say no more than they do at info, since some write statements and addresses at debug.
+    let level = level.unwrap_or(LevelFilter::INFO);
+    let others = level.min(LevelFilter::INFO);
+    let ours = ["selfmx", "selfmx_app", "selfmx_http", "selfmx_mail", "selfmx_pgbox", "selfmx_storage", "selfmx_worker"];
+    let filter =
+        ours.iter().fold(EnvFilter::default().add_directive(others.into()), |filter, name| match format!("{name}={level}").parse() {
+            Ok(directive) => filter.add_directive(directive),
+            Err(_) => filter,
+        });
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        Format::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
+        Format::Text => builder.with_ansi(on_terminal).init(),
+    }
+    Ok(())
+}

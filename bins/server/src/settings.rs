@@ -1,0 +1,232 @@
+//! Every variable that the server reads, checked before anything starts.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use selfmx_auth::Secret;
+use selfmx_domain::{Domain, RetryPolicy};
+use selfmx_http::{CorsOrigins, HttpSettings};
+use selfmx_mail::{Credentials, RelaySettings, Security, Verification};
+use selfmx_storage::{DatabaseAddress, PoolSettings};
+use selfmx_worker::WorkerSettings;
+
+use crate::environment::{Environment, SettingError};
+use crate::tls;
+
+/// Where everything is kept.
+#[derive(Clone)]
+pub(crate) enum Database {
+    /// A private PostgreSQL under this folder, from the programs in the other one or wherever they are found.
+    Private { data_dir: PathBuf, bin_dir: Option<PathBuf> },
+    /// A PostgreSQL that somebody else runs.
+    Address(Box<DatabaseAddress>),
+}
+
+/// What is done about the schema at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Schema {
+    /// It is brought up to date.
+    Migrate,
+    /// It has to be up to date.
+    Check,
+}
+
+/// How the database is used.
+pub(crate) struct StoreSettings {
+    pub(crate) database: Database,
+    pub(crate) pool: PoolSettings,
+    pub(crate) schema: Schema,
+}
+
+/// Where requests come in, and how.
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
+    pub(crate) http: HttpSettings,
+}
+
+/// Everything that can be set.
+pub(crate) struct Settings {
+    pub(crate) store: StoreSettings,
+    pub(crate) api_key: Option<Secret>,
+    pub(crate) door: Door,
+    pub(crate) relay: Option<RelaySettings>,
+    pub(crate) worker: WorkerSettings,
+}
+
+impl StoreSettings {
+    pub(crate) fn read(environment: &Environment) -> Result<Self, SettingError> {
+        let database = match environment.read_secret("DATABASE_URL", str::parse)? {
+            Some(address) => Database::Address(Box::new(address)),
+            None => Database::Private {
+                data_dir: environment.text("DATA_DIR")?.map_or_else(default_data_dir, PathBuf::from),
+                bin_dir: environment.text("POSTGRES_BIN_DIR")?.map(PathBuf::from),
+            },
+        };
+        let pool = PoolSettings {
+            size: environment.number("DB_POOL_SIZE", 1..=1000, 10)?,
+            wait: seconds(environment, "DB_POOL_TIMEOUT", 30)?,
+            idle: seconds(environment, "DB_IDLE_TIMEOUT", 300)?,
+        };
+        let schema = if environment.flag("DB_AUTO_MIGRATE", true)? { Schema::Migrate } else { Schema::Check };
+        Ok(Self { database, pool, schema })
+    }
+}
+
+impl Settings {
+    /// Reads everything. The first wrong value is the error.
+    pub(crate) fn read(environment: &Environment) -> Result<Self, SettingError> {
+        let relay = relay(environment)?;
+        Ok(Self {
+            store: StoreSettings::read(environment)?,
+            api_key: environment.read_secret("API_KEY", Secret::chosen)?,
+            door: door(environment)?,
+            worker: worker(environment, relay.as_ref())?,
+            relay,
+        })
+    }
+}
+
+fn door(environment: &Environment) -> Result<Door, SettingError> {
+    let host = environment.read("HOST", "an IP address, such as 0.0.0.0, 127.0.0.1 or ::", |text| text.parse::<IpAddr>().ok())?;
+    let port = environment.number("PORT", 0..=65535, 8080_u16)?;
+    let cors_origins =
+        environment.read("CORS_ORIGINS", "* or a list of origins such as https://app.example, separated by commas", origins)?;
+    let trusted_proxies = environment.read("TRUSTED_PROXIES", "a list of addresses or CIDR ranges, separated by commas", networks)?;
+    let defaults = HttpSettings::default();
+    let http = HttpSettings {
+        tls: tls::server_config(environment)?,
+        cors_origins: cors_origins.unwrap_or(CorsOrigins::Any),
+        trusted_proxies: trusted_proxies.unwrap_or_default(),
+        max_send_body: environment.number("SEND_BODY_LIMIT", defaults.max_body..=defaults.max_bodies, defaults.max_send_body)?,
+        ..defaults
+    };
+    Ok(Door { address: SocketAddr::new(host.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), port), http })
+}
+
+fn relay(environment: &Environment) -> Result<Option<RelaySettings>, SettingError> {
+    let Some(host) = environment.text("SMTP_HOST")? else {
+        return Ok(None);
+    };
+    let port = environment.number("SMTP_PORT", 1..=65535, 587_u16)?;
+    let mut settings = RelaySettings::new(host, port, helo());
+    if !environment.flag("SMTP_TLS", true)? {
+        settings.security = Security::Plain;
+    }
+    if !environment.flag("SMTP_TLS_VERIFY", true)? {
+        settings.verification = Verification::Accept;
+    }
+    settings.credentials = match (environment.text("SMTP_USER")?, environment.text("SMTP_PASS")?) {
+        (Some(user), Some(pass)) => Some(Credentials::new(user, pass)),
+        (None, None) => None,
+        (Some(_), None) => return Err(SettingError::Alone { name: "SMTP_USER", needed: "SMTP_PASS" }),
+        (None, Some(_)) => return Err(SettingError::Alone { name: "SMTP_PASS", needed: "SMTP_USER" }),
+    };
+    settings.timeout = seconds(environment, "SMTP_TIMEOUT", 30)?;
+    settings.pool_size = environment.number("SMTP_POOL_SIZE", 1..=1000, 10)?;
+    Ok(Some(settings))
+}
+
+fn worker(environment: &Environment, relay: Option<&RelaySettings>) -> Result<WorkerSettings, SettingError> {
+    let defaults = WorkerSettings::default();
+    let retries = environment.number("QUEUE_RETRY_ATTEMPTS", 0..=100, 3)?;
+    let delay = Duration::from_secs(environment.number("QUEUE_RETRY_DELAY", 0..=86_400, 60)?);
+    Ok(WorkerSettings {
+        runners: environment.number("QUEUE_WORKERS", 1..=256, defaults.runners)?,
+        sending: relay.map_or(defaults.sending, |relay| u16::try_from(relay.pool_size).unwrap_or(u16::MAX)),
+        policy: RetryPolicy::new(retries, delay),
+        ..defaults
+    })
+}
+
+fn seconds(environment: &Environment, name: &str, default: u64) -> Result<Duration, SettingError> {
+    Ok(Duration::from_secs(environment.number(name, 1..=86_400, default)?))
+}
+
+fn origins(text: &str) -> Option<CorsOrigins> {
+    if text.trim() == "*" {
+        return Some(CorsOrigins::Any);
+    }
+    let is_origin = |origin: &&str| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        host.is_some_and(|host| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'))
+    };
+    let origins: Vec<_> = text.split(',').map(str::trim).collect();
+    // Browsers send scheme and host in lower case.
+    origins.iter().all(is_origin).then(|| CorsOrigins::Only(origins.into_iter().map(str::to_ascii_lowercase).collect()))
+}
+
+fn networks(text: &str) -> Option<Vec<IpNet>> {
+    text.split(',').map(|part| part.trim().parse().ok().or_else(|| part.trim().parse::<IpAddr>().ok().map(IpNet::from))).collect()
+}
+
+fn default_data_dir() -> PathBuf {
+    // PostgreSQL does not run as root, and its user cannot enter a folder below root's home.
+    let path = if nix::unistd::geteuid().is_root() { "/var/lib/selfmx" } else { "selfmx-data" };
+    PathBuf::from(path)
+}
+
+/// The name that the relay hears in EHLO: this machine's, where it is a domain name.
+fn helo() -> Domain {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let named = name.and_then(|name| name.parse().ok());
+    named.unwrap_or_else(Domain::localhost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(pairs: &[(&str, &str)]) -> String {
+        Settings::read(&Environment::of(pairs)).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_documented_defaults_hold() {
+        let settings = Settings::read(&Environment::of(&[])).unwrap();
+        assert_eq!(settings.door.address.to_string(), "0.0.0.0:8080");
+        assert_eq!((settings.worker.runners, settings.store.pool.size, settings.store.schema), (4, 10, Schema::Migrate));
+        assert!(settings.relay.is_none() && settings.api_key.is_none() && settings.door.http.tls.is_none());
+        assert_eq!(settings.door.http.cors_origins, CorsOrigins::Any);
+    }
+
+    #[test]
+    fn a_relay_is_read_with_its_security() {
+        let relay = |pairs: &[(&str, &str)]| relay(&Environment::of(pairs)).unwrap().unwrap();
+        let usual = relay(&[("SMTP_HOST", "mx.example"), ("SMTP_USER", "u"), ("SMTP_PASS", "p")]);
+        assert_eq!((usual.port, usual.security, usual.verification, usual.pool_size), (587, Security::StartTls, Verification::Verify, 10));
+        assert!(usual.credentials.is_some());
+        assert_eq!(relay(&[("SMTP_HOST", "h"), ("SMTP_PORT", "465")]).security, Security::ImplicitTls);
+        assert_eq!(relay(&[("SMTP_HOST", "h"), ("SMTP_PORT", "465"), ("SMTP_TLS", "false")]).security, Security::Plain);
+        assert_eq!(relay(&[("SMTP_HOST", "h"), ("SMTP_TLS_VERIFY", "false")]).verification, Verification::Accept);
+    }
+
+    #[test]
+    fn each_wrong_value_is_named_with_what_is_allowed() {
+        for (pairs, words) in [
+            (vec![("PORT", "http")], "PORT=http is not allowed: a whole number from 0 to 65535"),
+            (vec![("HOST", "localhost:80")], "HOST=localhost:80 is not allowed"),
+            (vec![("API_KEY", "short")], "API_KEY=(hidden) is not allowed: must have 16..256 characters, and has 5"),
+            (vec![("DATABASE_URL", "mysql://u:hunter2@h/d")], "DATABASE_URL=(hidden) is not allowed"),
+            (vec![("QUEUE_WORKERS", "0")], "QUEUE_WORKERS=0 is not allowed: a whole number from 1 to 256"),
+            (vec![("DB_AUTO_MIGRATE", "no")], "true or false"),
+            (vec![("SMTP_HOST", "h"), ("SMTP_USER", "u")], "SMTP_USER is set without SMTP_PASS"),
+            (vec![("TLS_CERT", "c.pem")], "TLS_CERT is set without TLS_KEY"),
+            (vec![("CORS_ORIGINS", "https://a.example,b.example")], "CORS_ORIGINS="),
+            (vec![("TRUSTED_PROXIES", "10.0.0.0/33")], "TRUSTED_PROXIES=10.0.0.0/33"),
+        ] {
+            let text = refused(&pairs);
+            assert!(text.contains(words), "{pairs:?}: {text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_are_read() {
+        let pairs = [("CORS_ORIGINS", "https://A.example, http://localhost:3000"), ("TRUSTED_PROXIES", "10.0.0.0/8, ::1")];
+        let http = door(&Environment::of(&pairs)).unwrap().http;
+        assert_eq!(http.cors_origins, CorsOrigins::Only(vec!["https://a.example".to_owned(), "http://localhost:3000".to_owned()]));
+        assert_eq!(http.trusted_proxies.len(), 2);
+    }
+}
