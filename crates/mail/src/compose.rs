@@ -45,10 +45,12 @@ pub fn compose(draft: &Draft, identity: &Identity) -> Result<Message, ComposeErr
     let mut octets = Vec::new();
     builder.body(body).serialize(&mut octets);
     let message = Message::canonical(octets)?;
-    if !field_names(message.octets()).eq(names.iter().map(String::as_bytes)) {
-        return Err(ComposeError::Fields);
-    }
-    Ok(message)
+    if has_fields(message.octets(), &names) { Ok(message) } else { Err(ComposeError::Fields) }
+}
+
+/// Whether the header section has these fields, in this order, and no others: a line end that slipped in would have made one.
+fn has_fields(octets: &[u8], names: &[String]) -> bool {
+    field_names(octets).eq(names.iter().map(String::as_bytes))
 }
 
 /// The names of the header section's fields, in order.
@@ -57,4 +59,18 @@ fn field_names(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
         .split(|octet| *octet == b'\n')
         .filter(|line| !line.is_empty() && !line.starts_with(b" ") && !line.starts_with(b"\t"))
         .map(|line| line.split(|octet| *octet == b':').next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_slipped_in_is_seen() {
+        let names = ["From", "Subject"].map(str::to_owned);
+        assert!(has_fields(b"From: a@x.example\r\nSubject: a\r\n b: c\r\n\r\nBcc: in the body\r\n", &names));
+        assert!(!has_fields(b"From: a@x.example\r\nSubject: a\r\nBcc: b@x.example\r\n\r\n", &names));
+        assert!(!has_fields(b"From: a@x.example\r\n\r\nSubject: a\r\n", &names));
+        assert!(!has_fields(b"From: a@x.example\r\nSubject: a\r\nno colon\r\n\r\n", &names));
+    }
 }

@@ -17,8 +17,8 @@ use crate::compose::Identity;
 /// How a field's name and value go to the MIME library.
 pub(crate) type Field<'x> = (Cow<'x, str>, HeaderType<'x>);
 
-/// A word above this leaves no room for the field's name within a line of 998 octets: it is encoded, so that it can be folded.
-const MAX_WORD_OCTETS: usize = 900;
+/// A piece above this leaves no room for the field's name within a line of 998 octets: it is encoded, so that it can be folded.
+const MAX_PIECE_OCTETS: usize = 900;
 
 /// The shortest text that the library encodes for its length alone.
 const LIBRARY_ENCODES_ABOVE: usize = 77;
@@ -78,12 +78,25 @@ fn unstructured(value: &str) -> HeaderType<'_> {
 
 /// Encoding is avoided where it can be: a structured field such as `List-Unsubscribe` means nothing once it is encoded.
 fn reads_back_as_it_is(value: &str) -> bool {
-    let longest = value.split_inclusive(|c: char| c != ' ').map(str::len);
     value.is_ascii()
         && !looks_encoded(value)
         && !value.starts_with(' ')
         && !value.ends_with(' ')
-        && value.split(' ').map(str::len).chain(longest).all(|length| length <= MAX_WORD_OCTETS)
+        && longest_piece(value) <= MAX_PIECE_OCTETS
+}
+
+/// The longest piece that cannot be folded: a word with the spaces before it.
+fn longest_piece(value: &str) -> usize {
+    let (mut longest, mut length, mut in_word) = (0, 0, false);
+    for octet in value.bytes() {
+        if octet == b' ' && in_word {
+            length = 0;
+        }
+        in_word = octet != b' ';
+        length += 1;
+        longest = longest.max(length);
+    }
+    longest
 }
 
 fn looks_encoded(value: &str) -> bool {
@@ -100,4 +113,26 @@ fn encoded_words(text: &str) -> String {
         rest = after;
     }
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_stays_as_it_is_where_it_can_be_folded_and_read_back() {
+        for value in ["", "a", "a  b", "<https://x.example/?a=b>, <mailto:a@b.example>", "word ".repeat(500).trim_end(), &"x".repeat(900)] {
+            assert!(reads_back_as_it_is(value), "{value}");
+        }
+        let (spaced, word) = (format!("a{}b", " ".repeat(900)), "x".repeat(901));
+        for value in [" a", "a ", "é", "=?utf-8?Q?x?=", "   ", &spaced, &word, &format!("a {}{}", " ".repeat(500), "b".repeat(500))] {
+            assert!(!reads_back_as_it_is(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn encoded_words_are_short_and_whole() {
+        let words = encoded_words(&"é=?".repeat(100));
+        assert!(words.split(' ').all(|word| word.len() <= 75 && word.starts_with("=?utf-8?B?") && word.ends_with("?=")));
+    }
 }

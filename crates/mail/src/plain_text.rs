@@ -215,3 +215,65 @@ fn gap_at(name: &str) -> Gap {
 fn attribute(tag: &Tag, name: &str) -> Option<String> {
     tag.attrs.iter().find(|attribute| &*attribute.name.local == name).map(|attribute| attribute.value.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn paragraphs_lists_links_and_pictures_are_kept() {
+        for (html, text) in [
+            ("<p>One</p><p>Two<br>three</p>", "One\n\nTwo\nthree\n"),
+            ("a<br><br>b <b>bold</b>\n  c", "a\n\nb bold c\n"),
+            ("<ul><li>a</li><li>b<ul><li>c</ul></ul><p>d", "- a\n- b\n- c\n\nd\n"),
+            ("<ol><li>a<li><p>b</p></ol>", "1. a\n\n2. b\n"),
+            ("<a href=\"https://x.example/a?b=1&amp;c=2\">here</a>.", "here (https://x.example/a?b=1&c=2).\n"),
+            (
+                "<a href=\"https://x.example\">https://x.example</a> <a href=\"mailto:a@x.example\">a@x.example</a>",
+                "https://x.example a@x.example\n",
+            ),
+            ("<a href=\"javascript:alert(1)\">x</a> <a name=y>y</a>", "x y\n"),
+            ("<img alt=\"A cat\" src=c.png><hr>end", "A cat\n\n---\n\nend\n"),
+            ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc\n"),
+            ("<pre>  a\n    b</pre>", "a\n    b\n"),
+            ("&lt;p&gt; &amp; &eacute; &#x1F389; &nbsp;&#0;", "<p> & é 🎉 \u{a0}\u{fffd}\n"),
+            ("<style>p { color: red }</style><script>if (a < b) { }</script><!-- no -->yes", "yes\n"),
+            ("<title>Only a title</title><body></body>", "Only a title\n"),
+            ("<title>Not the title</title>text", "text\n"),
+            ("no tags, 1 < 2 & 3 > 2", "no tags, 1 < 2 & 3 > 2\n"),
+            ("", ""),
+            ("<p>", ""),
+        ] {
+            assert_eq!(of(html), text, "{html}");
+        }
+    }
+
+    #[test]
+    fn hostile_html_costs_no_more_than_its_length() {
+        let fonts: String = (0..3000).map(|n| format!("<font size={n}>")).collect();
+        for html in [
+            format!("{}x{}", "<div>".repeat(100_000), "</div>".repeat(100_000)),
+            format!("<p>{fonts}{}", "<p>x".repeat(12_000)),
+            "<ul><li>".repeat(50_000) + "x",
+            "<table><tr><td>".repeat(50_000),
+            "<a href=x>".repeat(50_000),
+            "<".repeat(500_000),
+            "&amp".repeat(100_000),
+            "<!--".repeat(100_000),
+            format!("<p {}>", "é ".repeat(10_000)),
+            "é".repeat(300_000),
+        ] {
+            assert!(of(&html).len() <= 2 * MAX_HTML_OCTETS);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_whatever_panics(html in "(<|>|/|&|;|p|li|ol|ul|a href=|pre|br|title|script|style|\"|=| |\n|é|x|!--|-->){0,60}") {
+            let text = of(&html);
+            prop_assert!(text.is_empty() || text.ends_with('\n'));
+        }
+    }
+}

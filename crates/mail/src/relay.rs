@@ -126,8 +126,12 @@ impl Relay {
     async fn conclude(&self, outcome: Outcome, connection: Connection) -> Vec<Verdict> {
         if let Some(Verdict::Held(reason)) = outcome.verdicts.iter().find(|verdict| matches!(verdict, Verdict::Held(_))) {
             self.gate.close(reason.clone(), Instant::now());
+            connection.quit().await;
+            return outcome.verdicts;
         }
         if outcome.fate == Fate::Reusable {
+            // Kept connections tell as well that a held relay works again.
+            self.gate.open();
             self.pool.put(connection).await;
         }
         outcome.verdicts

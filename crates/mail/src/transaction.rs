@@ -249,7 +249,7 @@ pub(crate) fn verdict_on(error: &RelayError) -> Verdict {
         return Verdict::Held(error.to_string());
     }
     match error {
-        RelayError::Refused { reply, .. } if !reply.is_permanent() => Verdict::Deferred(Deferral::Reply(reply.clone())),
+        RelayError::Refused { reply, .. } if (400..500).contains(&reply.code()) => Verdict::Deferred(Deferral::Reply(reply.clone())),
         RelayError::TimedOut(Phase::FinalReply)
         | RelayError::Broken { phase: Phase::FinalReply, .. }
         | RelayError::Protocol { phase: Phase::FinalReply, .. } => Verdict::Deferred(Deferral::ambiguous(&error.to_string())),

@@ -1,8 +1,8 @@
 //! What the tests start from.
 
-use selfmx_domain::{Draft, DraftParts, EmailId, Limits, Metadata, Priority};
+use selfmx_domain::{Deferral, Draft, DraftParts, EmailId, Limits, Metadata, Priority, Verdict};
 use selfmx_mail::{Envelope, Identity, Message, Relay, RelaySettings, Security, compose};
-use selfmx_testing::{Sink, SinkSettings};
+use selfmx_testing::{Fault, Sink, SinkSettings};
 use std::net::SocketAddr;
 use std::time::Duration;
 use time::macros::datetime;
@@ -55,12 +55,10 @@ pub(crate) fn to(locals: &[&str]) -> Envelope {
     }
 }
 
-/// Settings for a server on this machine, without TLS, that gives up soon.
+/// Settings for a server on this machine, without TLS.
 pub(crate) fn settings(address: SocketAddr) -> RelaySettings {
     RelaySettings {
         security: Security::Plain,
-        timeout: Duration::from_millis(500),
-        final_timeout: Duration::from_millis(500),
         ..RelaySettings::new(address.ip().to_string(), address.port(), "client.example".parse().unwrap())
     }
 }
@@ -70,4 +68,36 @@ pub(crate) async fn sink_and_relay(behaviour: SinkSettings) -> (Sink, Relay) {
     let sink = Sink::start(behaviour).await;
     let relay = Relay::new(settings(sink.address())).unwrap();
     (sink, relay)
+}
+
+/// The same, with a relay that gives up soon where the sink says nothing.
+pub(crate) async fn sink_and_impatient_relay(behaviour: SinkSettings) -> (Sink, Relay) {
+    let silent = behaviour.faults.iter().any(Fault::is_silence);
+    let sink = Sink::start(behaviour).await;
+    let patience = Duration::from_millis(if silent { 300 } else { 30_000 });
+    let relay = Relay::new(RelaySettings { timeout: patience, final_timeout: patience, ..settings(sink.address()) }).unwrap();
+    (sink, relay)
+}
+
+/// What a verdict is, in a word.
+pub(crate) fn kind(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Delivered(_) => "delivered",
+        Verdict::Deferred(Deferral::Reply(_)) => "asked to come back",
+        Verdict::Deferred(Deferral::Network(_)) => "broken off",
+        Verdict::Deferred(Deferral::Ambiguous(_)) => "ambiguous",
+        Verdict::Bounced(_) => "bounced",
+        Verdict::Undeliverable(_) => "undeliverable",
+        Verdict::Held(_) => "held",
+    }
+}
+
+/// What the verdicts are.
+pub(crate) fn kinds(verdicts: &[Verdict]) -> Vec<&'static str> {
+    verdicts.iter().map(kind).collect()
+}
+
+/// What EHLO offers without PIPELINING.
+pub(crate) fn one_by_one() -> Vec<String> {
+    SinkSettings::default().capabilities.into_iter().filter(|offered| offered != "PIPELINING").collect()
 }

@@ -30,6 +30,8 @@ pub enum Phase {
 pub enum Act {
     /// Answers with these lines (without the last CRLF) and goes on; after a 421 it closes the connection.
     Reply(String),
+    /// Answers with these lines and closes the connection.
+    ReplyAndClose(String),
     /// Closes the connection without a word.
     Close,
     /// Says nothing more, and keeps the connection open for as long as the other side does.
@@ -57,6 +59,12 @@ impl Fault {
     #[must_use]
     pub fn reply(phase: Phase, reply: &str) -> Self {
         Self::new(phase, Act::Reply(reply.to_owned()))
+    }
+
+    /// Whether it is that the sink says nothing: whoever waits for it wants to wait briefly.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        self.act == Act::Silence
     }
 
     /// Only for a recipient with this local part; from DATA on, only in a transaction that has such a recipient.

@@ -213,7 +213,7 @@ impl Session<'_> {
         let open = self.open.take().unwrap_or_default();
         let act = script::due(&self.settings.faults, &self.place(Phase::FinalDot, &open.recipients)).cloned();
         let act = act.unwrap_or_else(|| Act::Reply(format!("250 2.0.0 Ok: kept as {}-{}", self.number, self.count)));
-        let reply = if let Act::Reply(reply) = &act { Some(reply.clone()) } else { None };
+        let reply = if let Act::Reply(reply) | Act::ReplyAndClose(reply) = &act { Some(reply.clone()) } else { None };
         let place = self.ledger.keep(Transaction {
             connection: self.number,
             tls: self.tls,
@@ -258,6 +258,10 @@ async fn perform<S: Stream>(stream: &mut BufReader<S>, act: &Act) -> io::Result<
         Act::Reply(reply) => {
             write(stream, reply).await?;
             Ok(if reply.starts_with("421") { Next::Over } else { Next::On })
+        }
+        Act::ReplyAndClose(reply) => {
+            write(stream, reply).await?;
+            Ok(Next::Over)
         }
         Act::Close => Ok(Next::Over),
         Act::Silence => {
