@@ -85,7 +85,8 @@ CREATE TABLE queue (
     lease_token uuid
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
-CREATE INDEX queue_by_turn ON queue (priority, due_at, email_id);
+-- Without the id, which would let the planner look for an id here instead of in the primary key.
+CREATE INDEX queue_by_turn ON queue (priority, due_at);
 
 CREATE TABLE events (
     email_id uuid NOT NULL,

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::details;
+use crate::store::change;
 use crate::{Error, Store};
 
 /// An email to accept: what was asked for and the message that was composed of it.
@@ -44,10 +45,8 @@ impl Store {
         let mut insert = Insert::default();
         let event = EventId::generate(&*self.clock, &*self.entropy);
         insert.push(permit, acceptance, event)?;
-        let mut connection = self.connection().await?;
         // All rows are fetched: an error while committing comes after the last of them.
-        let rows: Vec<(Uuid, OffsetDateTime)> = insert.get_results(&mut *connection).await?;
-        drop(connection);
+        let rows: Vec<(Uuid, OffsetDateTime)> = change!(self, connection => insert.get_results(connection).await).await?;
         let (id, created_at) = rows.into_iter().next().ok_or(Error::Unreadable("emails"))?;
         self.wake.accepted();
         Ok(Accepted { id: EmailId::from_uuid(id), created_at })

@@ -28,9 +28,20 @@ pub enum Error {
 
 impl Error {
     /// Whether the same call may succeed a little later.
+    ///
+    /// The driver gives no kind to time-outs, deadlocks, full disks and the like: what has no kind counts as passing.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Database(DieselError::DatabaseError(kind, _)) => is_passing(kind),
+            _ => false,
+        }
+    }
+
+    /// Whether the error says neither what happened nor that the connection is gone: that has to be looked at.
+    pub(crate) const fn is_of_no_kind(&self) -> bool {
+        matches!(self, Self::Database(DieselError::DatabaseError(DatabaseErrorKind::Unknown, _)))
     }
 }
 
@@ -43,7 +54,12 @@ impl From<DieselError> for Error {
     }
 }
 
-/// Whether the connection is gone, so that nothing can be said about the statement.
-pub(crate) fn is_disconnect(error: &DieselError) -> bool {
-    matches!(error, DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) | DieselError::BrokenTransactionManager)
+const fn is_passing(kind: &DatabaseErrorKind) -> bool {
+    matches!(kind, DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ReadOnlyTransaction | DatabaseErrorKind::Unknown)
+}
+
+/// Whether the connection is gone, so that nothing can be said about the statement. The driver calls it "unable to send a command".
+const fn is_disconnect(error: &DieselError) -> bool {
+    use DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
+    matches!(error, DieselError::DatabaseError(ClosedConnection | UnableToSendCommand, _) | DieselError::BrokenTransactionManager)
 }

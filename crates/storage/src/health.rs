@@ -32,6 +32,13 @@ struct Settings {
     full_page_writes: bool,
 }
 
+/// Whether any version was ever here.
+#[derive(QueryableByName)]
+struct Made {
+    #[diesel(sql_type = Bool)]
+    made: bool,
+}
+
 #[derive(QueryableByName)]
 struct Version {
     #[diesel(sql_type = Text)]
@@ -63,9 +70,14 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where the database does not answer, or was never migrated.
+    /// Where the database does not answer.
     pub async fn is_migrated(&self) -> Result<bool, Error> {
         let newest = migrate::newest_version()?;
+        let made = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS made";
+        let made: Made = read!(self, connection => diesel::sql_query(made).get_result(connection).await).await?;
+        if !made.made {
+            return Ok(false);
+        }
         let query = "SELECT coalesce(max(version), '') AS version FROM __diesel_schema_migrations";
         let version: Version = read!(self, connection => diesel::sql_query(query).get_result(connection).await).await?;
         Ok(version.version >= newest)

@@ -12,6 +12,7 @@ use selfmx_domain::ApiKeyId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::store::change;
 use crate::{Error, Store};
 
 /// Which keys were used since the last write, and when the environment's key was at all (it has no row).
@@ -28,10 +29,12 @@ impl KeyUse {
     pub(crate) fn note(&self, id: ApiKeyId, at: OffsetDateTime) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if id == ApiKeyId::DEFAULT {
-            seen.environment = Some(at);
+            seen.environment = seen.environment.max(Some(at));
             return;
         }
-        seen.pending.insert(id, at);
+        // What could not be written comes back here, and may be older than what was noted since.
+        let noted = seen.pending.entry(id).or_insert(at);
+        *noted = at.max(*noted);
     }
 
     fn environment(&self) -> Option<OffsetDateTime> {
@@ -68,7 +71,7 @@ impl Store {
             return Ok(());
         }
         let update = Update { ids: noted.iter().map(|(id, _)| id.as_uuid()).collect(), times: noted.iter().map(|(_, at)| *at).collect() };
-        let written = async { Ok::<_, Error>(update.execute(&mut *self.connection().await?).await?) }.await;
+        let written = change!(self, connection => update.execute(connection).await).await;
         if written.is_err() {
             noted.into_iter().for_each(|(id, at)| self.key_use.note(id, at));
         }

@@ -2,9 +2,9 @@
 
 use diesel::dsl::{IntoBoxed, now};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{BigInt, Timestamptz};
 use diesel::{ExpressionMethods, Insertable, IntoSql, OptionalExtension, QueryDsl, Queryable, Selectable, SelectableHelper};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{ApiKey, Digest, Grant, KeySource, Permit, Reach, StoredKey, System, needs};
 use selfmx_domain::{ApiKeyId, Page, PageRequest, TenantId};
 use time::OffsetDateTime;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::pages::{self, Window};
 use crate::schema::api_keys;
-use crate::store::read;
+use crate::store::{change, read};
 use crate::{Error, Store};
 
 /// The advisory lock under which the first key is made: the bytes of `selfmx`, then `k`.
@@ -79,8 +79,7 @@ impl Store {
         digest: Digest,
         hint: &str,
     ) -> Result<ApiKey, Error> {
-        let mut connection = self.connection().await?;
-        self.key_insert(&mut connection, grant, digest, hint).await
+        change!(self, connection => self.key_insert(connection, grant, digest, hint).await).await
     }
 
     /// Stores the server's first key, unless there is or ever was a key. `None`: there was one.
@@ -89,30 +88,18 @@ impl Store {
     ///
     /// Where the database cannot.
     pub async fn key_create_first(&self, _system: &System, grant: &Grant, digest: Digest, hint: &str) -> Result<Option<ApiKey>, Error> {
-        use diesel_async::AsyncConnection;
-        let mut connection = self.connection().await?;
-        connection
-            .transaction(async |connection| {
-                diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
-                    .bind::<diesel::sql_types::BigInt, _>(FIRST_KEY_LOCK)
-                    .execute(connection)
-                    .await?;
-                let any: Option<Uuid> = api_keys::table.select(api_keys::id).first(connection).await.optional()?;
-                match any {
-                    Some(_) => Ok(None),
-                    None => self.key_insert(connection, grant, digest, hint).await.map(Some),
-                }
-            })
-            .await
+        let make = async |connection: &mut AsyncPgConnection| {
+            diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(FIRST_KEY_LOCK).execute(connection).await?;
+            let any: Option<Uuid> = api_keys::table.select(api_keys::id).first(connection).await.optional()?;
+            match any {
+                Some(_) => Ok(None),
+                None => self.key_insert(connection, grant, digest, hint).await.map(Some),
+            }
+        };
+        change!(self, connection => connection.transaction(make).await).await
     }
 
-    async fn key_insert(
-        &self,
-        connection: &mut diesel_async::AsyncPgConnection,
-        grant: &Grant,
-        digest: Digest,
-        hint: &str,
-    ) -> Result<ApiKey, Error> {
+    async fn key_insert(&self, connection: &mut AsyncPgConnection, grant: &Grant, digest: Digest, hint: &str) -> Result<ApiKey, Error> {
         let row = NewRow {
             id: ApiKeyId::generate(&*self.clock, &*self.entropy).as_uuid(),
             tenant_id: grant.tenant().map(|tenant| tenant.as_uuid()),
@@ -209,15 +196,14 @@ impl Store {
     ///
     /// Where the database cannot.
     pub async fn key_revoke(&self, permit: &Permit<needs::ApiKeysWrite>, id: ApiKeyId) -> Result<bool, Error> {
-        let mut connection = self.connection().await?;
         let revoked_at = diesel::dsl::sql::<diesel::sql_types::Nullable<Timestamptz>>("coalesce(revoked_at, now())");
         let update = diesel::update(api_keys::table).filter(api_keys::id.eq(id.as_uuid())).set(api_keys::revoked_at.eq(revoked_at));
-        let changed = match permit.reach() {
-            Reach::Everything => update.execute(&mut *connection).await?,
-            Reach::Platform => update.filter(api_keys::tenant_id.is_null()).execute(&mut *connection).await?,
-            Reach::Tenant(tenant) => update.filter(api_keys::tenant_id.eq(tenant.as_uuid())).execute(&mut *connection).await?,
-        };
-        Ok(changed > 0)
+        let changed = change!(self, connection => match permit.reach() {
+            Reach::Everything => update.execute(connection).await,
+            Reach::Platform => update.filter(api_keys::tenant_id.is_null()).execute(connection).await,
+            Reach::Tenant(tenant) => update.filter(api_keys::tenant_id.eq(tenant.as_uuid())).execute(connection).await,
+        });
+        Ok(changed.await? > 0)
     }
 }
 

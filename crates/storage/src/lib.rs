@@ -26,6 +26,7 @@
 
 mod accept;
 mod address;
+mod claim;
 mod details;
 mod email_rows;
 mod emails;
@@ -34,6 +35,7 @@ mod health;
 mod key_use;
 mod keys;
 mod lease;
+mod loan;
 mod migrate;
 mod pages;
 mod pool;

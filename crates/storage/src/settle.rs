@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::lease::Lease;
 use crate::queue::{Delivery, millis};
+use crate::store::change;
 use crate::{Error, Store};
 
 /// What came of an attempt for one recipient.
@@ -70,8 +71,7 @@ impl Store {
         for settlement in settlements {
             record.push(settlement, || EventId::generate(&*self.clock, &*self.entropy))?;
         }
-        let mut connection = self.connection().await?;
-        let recorded: Vec<Uuid> = record.get_results(&mut *connection).await?;
+        let recorded: Vec<Uuid> = change!(self, connection => record.get_results(connection).await).await?;
         Ok(recorded.into_iter().map(EmailId::from_uuid).collect())
     }
 }
@@ -128,15 +128,20 @@ impl OutcomeRows {
         self.statuses.push(row.status);
         self.attempts.push(attempts);
         self.bounces.push(row.bounce);
-        self.codes.push(row.reply.and_then(|reply| i16::try_from(reply.code()).ok()));
+        self.codes.push(row.reply.map(|reply| i16::try_from(reply.code()).unwrap_or(i16::MAX)));
         self.enhanced.push(row.reply.and_then(Reply::enhanced).map(|enhanced| enhanced.to_string()));
-        self.texts.push(row.reply.map_or_else(|| row.text.to_owned(), |reply| reply.text().to_owned()));
-        self.responses.push(row.reply.map_or_else(|| row.text.to_owned(), ToString::to_string));
+        self.texts.push(storable(row.reply.map_or(row.text, Reply::text)));
+        self.responses.push(row.reply.map_or_else(|| storable(row.text), |reply| storable(&reply.to_string())));
         self.retries.push(row.retry);
         self.events.push(happened.then(|| event().as_uuid()));
         self.kinds.push(row.kind.as_str());
         Ok(())
     }
+}
+
+/// A text without the one character that PostgreSQL cannot keep: no relay's words may keep a result from being recorded.
+fn storable(text: &str) -> String {
+    text.replace('\0', " ")
 }
 
 /// What a step means for the recipient's row.
@@ -188,7 +193,7 @@ impl<C> diesel::RunQueryDsl<C> for Record {}
 
 impl QueryFragment<Pg> for Record {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH input AS (SELECT * FROM unnest(");
+        out.push_sql("WITH input AS MATERIALIZED (SELECT * FROM unnest(");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.emails)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.tokens)?;
@@ -199,18 +204,24 @@ impl QueryFragment<Pg> for Record {
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.retries)?;
         out.push_sql(FENCED);
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.emails)?;
+        out.push_sql(SETTLED);
         self.outcomes.walk_ast(out.reborrow())?;
         out.push_sql(RECORDED);
         Ok(())
     }
 }
 
-/// The queue's rows go or stay where the token is still the current one; `mine` is what everything else is limited to.
+/// `mine`, to which everything else is limited: what the token is still the current one of. The rows are locked in the order of their ids, and named
+/// by arrays; [`Held`](crate::queue) says why.
 const FENCED: &str = ") AS t(email_id, token, tenant_id, status, retry)), \
-gone AS (DELETE FROM queue q USING input i WHERE q.email_id = i.email_id AND q.lease_token = i.token AND i.retry IS NULL RETURNING q.email_id), \
-kept AS (UPDATE queue q SET lease_token = NULL, due_at = now() + i.retry * interval '1 millisecond' FROM input i \
-WHERE q.email_id = i.email_id AND q.lease_token = i.token AND i.retry IS NOT NULL RETURNING q.email_id), \
-mine AS (SELECT i.* FROM input i JOIN (SELECT email_id FROM gone UNION ALL SELECT email_id FROM kept) f USING (email_id)), \
+held AS (SELECT email_id, lease_token FROM queue WHERE email_id = ANY(";
+
+const SETTLED: &str = ") ORDER BY email_id FOR UPDATE), \
+mine AS MATERIALIZED (SELECT i.* FROM input i JOIN held h ON h.email_id = i.email_id AND h.lease_token = i.token), \
+gone AS (DELETE FROM queue WHERE email_id = ANY(ARRAY(SELECT email_id FROM mine WHERE retry IS NULL))), \
+kept AS (UPDATE queue q SET lease_token = NULL, due_at = now() + (SELECT m.retry FROM mine m WHERE m.email_id = q.email_id) * interval '1 millisecond' \
+WHERE q.email_id = ANY(ARRAY(SELECT email_id FROM mine WHERE retry IS NOT NULL))), \
 outcome AS (SELECT * FROM unnest(";
 
 const RECORDED: &str = ") AS t(email_id, ordinal, status, attempts, bounce_type, code, enhanced, reply_text, response, retry, event_id, kind)), \

@@ -7,10 +7,13 @@ use selfmx_domain::{Clock, Entropy};
 use crate::Error;
 use crate::address::DatabaseAddress;
 use crate::key_use::KeyUse;
-use crate::pool::{Pool, PoolSettings, Pooled};
+use crate::loan::Loan;
+use crate::pool::{Pool, PoolSettings};
 use crate::wake::Wake;
 
 /// Everything that is kept. Its methods are whole business steps, each of them one commit.
+///
+/// A call that is abandoned (its future is dropped) has either happened or not; what it had begun is ended in the background.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
@@ -29,12 +32,13 @@ impl Store {
         Self { pool: Pool::new(address, settings), clock, entropy, wake: Wake::default(), key_use: KeyUse::default() }
     }
 
-    pub(crate) async fn connection(&self) -> Result<Pooled<'_>, Error> {
+    /// A connection of the pool's, when it is our turn.
+    pub(crate) async fn borrow(&self) -> Result<Loan, Error> {
         self.pool.take().await
     }
 }
 
-/// Runs something that only reads, once more on another connection where the first turned out to be closed.
+/// Runs something that only reads, once more on another connection where the first was lost.
 ///
 /// A macro, since a function that takes an asynchronous closure over a borrowed connection gives a future of which the compiler cannot see that it is `Send`.
 macro_rules! read {
@@ -42,16 +46,28 @@ macro_rules! read {
         async {
             let mut again = false;
             loop {
-                let mut pooled = $store.connection().await?;
-                let $connection = &mut *pooled;
+                let mut loan = $store.borrow().await?;
+                let $connection = loan.begin()?;
                 let result: Result<_, diesel::result::Error> = async { $query }.await;
-                match result {
-                    Err(error) if !again && $crate::error::is_disconnect(&error) => again = true,
-                    result => break Ok::<_, $crate::Error>(result?),
+                match loan.end(result).await {
+                    Err($crate::Error::Unavailable(_)) if !again => again = true,
+                    result => break result,
                 }
             }
         }
     };
 }
 
-pub(crate) use read;
+/// Runs something that changes data, once: where the connection is lost, nobody knows whether it was done.
+macro_rules! change {
+    ($store:ident, $connection:ident => $statements:expr) => {
+        async {
+            let mut loan = $store.borrow().await?;
+            let $connection = loan.begin()?;
+            let result = async { $statements }.await;
+            loan.end(result).await
+        }
+    };
+}
+
+pub(crate) use {change, read};

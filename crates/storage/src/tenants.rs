@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::pages::{self, Window};
 use crate::schema::tenants;
-use crate::store::read;
+use crate::store::{change, read};
 use crate::{Error, Store};
 
 #[derive(Queryable, Selectable)]
@@ -28,9 +28,9 @@ impl Store {
     /// Where the database cannot.
     pub async fn tenant_create(&self, _permit: &PlatformPermit<needs::All>, name: &Name) -> Result<Tenant, Error> {
         let id = TenantId::generate(&*self.clock, &*self.entropy);
-        let mut connection = self.connection().await?;
         let values = (tenants::id.eq(id.as_uuid()), tenants::name.eq(name.as_str()));
-        let rows = diesel::insert_into(tenants::table).values(values).returning(Row::as_returning()).get_results(&mut *connection).await?;
+        let insert = diesel::insert_into(tenants::table).values(values).returning(Row::as_returning());
+        let rows: Vec<Row> = change!(self, connection => insert.get_results(connection).await).await?;
         rows.into_iter().next().ok_or(Error::Unreadable("tenants"))?.into_tenant()
     }
 
