@@ -1,0 +1,14 @@
+//! The store against a PostgreSQL of the tests' own: each rule of the crate's documentation, on a database per test.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail the test, as tests themselves do"
+)]
+
+mod accept;
+mod place;
+mod queue;
+mod settle;

@@ -1,0 +1,172 @@
+//! What a test of the store stands on: a migrated database, stores on it, keys with permits, drafts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use selfmx_auth::{ApiKey, Permission, Permit, Principal, Secret, StoredKey, System, needs};
+use selfmx_domain::{ApiKeyId, Clock, Draft, DraftParts, EmailId, Limits, Metadata, Mode, Priority, TenantId};
+use selfmx_storage::{Acceptance, DatabaseAddress, Delivery, Lease, PoolSettings, Store, migrate};
+use selfmx_testing::{Database, OsEntropy, SystemClock};
+
+/// As long as no test lasts.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+const FILL: &str = "CREATE TEMPORARY TABLE fresh AS SELECT n, gen_random_uuid() AS id FROM generate_series(1, COUNT) AS n; \
+     INSERT INTO emails (id, tenant_id, api_key_id, mode, priority, smtputf8, from_address, subject, reply_to, tags, metadata) \
+     SELECT id, '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000', 'live', PRIORITY, false, 'from@x.example', 's', '[]', '[]', '{}' FROM fresh; \
+     INSERT INTO messages (email_id, text, raw) SELECT id, 't', 'raw' FROM fresh; \
+     INSERT INTO recipients (email_id, ordinal, tenant_id, kind, address) SELECT id, 0, '00000000-0000-0000-0000-000000000000', 'to', 'to@y.example' FROM fresh; \
+     INSERT INTO events (email_id, id, tenant_id, kind, attempt) SELECT id, gen_random_uuid(), '00000000-0000-0000-0000-000000000000', 'queued', 0 FROM fresh; \
+     INSERT INTO queue (email_id, tenant_id, priority, due_at) SELECT id, '00000000-0000-0000-0000-000000000000', PRIORITY, DUE_AT FROM fresh";
+
+/// A database of the test's own and a store on it.
+pub(crate) struct Place {
+    pub(crate) database: Database,
+    pub(crate) store: Store,
+}
+
+impl Place {
+    pub(crate) async fn new() -> Self {
+        Self::with_pool(PoolSettings { size: 4, wait: Duration::from_secs(10), ..PoolSettings::default() }).await
+    }
+
+    pub(crate) async fn with_pool(settings: PoolSettings) -> Self {
+        let database = Database::create("store", async |address| {
+            migrate(&address.parse().unwrap()).await.unwrap();
+        })
+        .await;
+        let store = store(&address(&database), settings);
+        Self { database, store }
+    }
+
+    /// Another node on the same database.
+    pub(crate) fn other_store(&self) -> Store {
+        store(&self.address(), PoolSettings { size: 4, wait: Duration::from_secs(10), ..PoolSettings::default() })
+    }
+
+    pub(crate) fn address(&self) -> DatabaseAddress {
+        address(&self.database)
+    }
+
+    /// Accepts a draft as the default tenant's.
+    pub(crate) async fn accept(&self, change: impl FnOnce(&mut DraftParts)) -> EmailId {
+        accept(&self.store, &permit(), change).await
+    }
+
+    /// Accepts `count` plain drafts.
+    pub(crate) async fn accept_many(&self, count: usize) -> Vec<EmailId> {
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            ids.push(self.accept(|_| {}).await);
+        }
+        ids
+    }
+
+    pub(crate) async fn lease(&self, count: u16) -> Vec<Lease<Delivery>> {
+        self.store.queue_lease(&system(), count, LONG).await.unwrap()
+    }
+
+    pub(crate) async fn lease_one(&self) -> Lease<Delivery> {
+        let mut leases = self.lease(1).await;
+        assert_eq!(leases.len(), 1, "one email is due");
+        leases.remove(0)
+    }
+
+    /// The first column of a query's first row.
+    pub(crate) async fn ask(&self, sql: &str) -> String {
+        self.database.query_one_text(sql).await
+    }
+
+    /// Puts `count` mails to one recipient each into the tables, without the store. `n` counts them in `priority` and `due_at`, which are SQL.
+    pub(crate) async fn fill(&self, count: usize, priority: &str, due_at: &str) {
+        let sql = FILL.replace("COUNT", &count.to_string()).replace("PRIORITY", priority).replace("DUE_AT", due_at);
+        self.database.execute(&sql).await;
+    }
+
+    /// All that stands in the tables of emails.
+    pub(crate) async fn everything(&self) -> Vec<String> {
+        let mut rows = Vec::new();
+        for table in ["emails", "messages", "recipients", "queue", "events"] {
+            rows.extend(self.database.query_texts(&format!("SELECT t::text FROM {table} AS t ORDER BY 1")).await);
+        }
+        rows
+    }
+
+    /// The rows in each table that an email stands in.
+    pub(crate) async fn rows(&self) -> String {
+        let tables = ["emails", "messages", "recipients", "queue", "events"];
+        let counts: Vec<_> = tables.iter().map(|table| format!("(SELECT count(*) FROM {table})")).collect();
+        self.ask(&format!("SELECT concat_ws(' ', {})", counts.join(", "))).await
+    }
+}
+
+pub(crate) fn address(database: &Database) -> DatabaseAddress {
+    database.connection_string().parse().unwrap()
+}
+
+pub(crate) fn store(address: &DatabaseAddress, settings: PoolSettings) -> Store {
+    Store::new(address, settings, Arc::new(SystemClock), Arc::new(OsEntropy))
+}
+
+pub(crate) fn store_with_clock(address: &DatabaseAddress, clock: Arc<dyn Clock>) -> Store {
+    Store::new(address, PoolSettings { size: 2, ..PoolSettings::default() }, clock, Arc::new(OsEntropy))
+}
+
+pub(crate) async fn accept(store: &Store, permit: &Permit<needs::Send>, change: impl FnOnce(&mut DraftParts)) -> EmailId {
+    store.email_accept(permit, acceptance(draft(change))).await.unwrap().id
+}
+
+pub(crate) fn acceptance(draft: Draft) -> Acceptance {
+    Acceptance { id: EmailId::generate(&SystemClock, &OsEntropy), draft, message: b"Subject: s\r\n\r\nt\r\n".to_vec() }
+}
+
+pub(crate) fn draft(change: impl FnOnce(&mut DraftParts)) -> Draft {
+    let mut parts = DraftParts {
+        from: "Sender <from@x.example>".parse().unwrap(),
+        to: vec!["to@y.example".parse().unwrap()],
+        cc: vec![],
+        bcc: vec![],
+        reply_to: vec![],
+        subject: "Subject".parse().unwrap(),
+        text: Some("Text".to_owned()),
+        html: None,
+        headers: vec![],
+        attachments: vec![],
+        tags: vec![],
+        metadata: Metadata::default(),
+        priority: Priority::Normal,
+    };
+    change(&mut parts);
+    Draft::new(parts, &Limits::default()).unwrap()
+}
+
+/// A permit of the default tenant's.
+pub(crate) fn permit() -> Permit<needs::Send> {
+    admin().permit().unwrap()
+}
+
+/// A platform key with `*`.
+pub(crate) fn admin() -> Principal {
+    principal(None, Permission::All, Mode::Live)
+}
+
+/// A key of this tenant with `*`.
+pub(crate) fn tenant_admin(tenant: TenantId) -> Principal {
+    principal(Some(tenant), Permission::All, Mode::Live)
+}
+
+pub(crate) fn principal(tenant: Option<TenantId>, permission: Permission, mode: Mode) -> Principal {
+    let (secret, now) = (Secret::generate(mode, &OsEntropy), SystemClock.now());
+    let id = ApiKeyId::generate(&SystemClock, &OsEntropy);
+    let key = ApiKey { id, tenant, mode, permissions: permission.into(), ..ApiKey::environment(now) };
+    Principal::recognise(&secret, StoredKey { digest: secret.digest(), key }, now).unwrap()
+}
+
+pub(crate) fn new_tenant() -> TenantId {
+    TenantId::generate(&SystemClock, &OsEntropy)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests of the queue stand in for the server's worker")]
+pub(crate) fn system() -> System {
+    System::assume()
+}
