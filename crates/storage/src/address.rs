@@ -36,17 +36,20 @@ impl FromStr for DatabaseAddress {
     fn from_str(text: &str) -> Result<Self, Error> {
         let Parameters { rest, ssl_mode, root_certificate } = Parameters::split(text);
         let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| Error::Address(reason(&error)))?;
-        let (mode, check) = match ssl_mode.as_deref() {
-            None | Some("prefer") => (SslMode::Prefer, Check::Nothing),
-            Some("disable") => (SslMode::Disable, Check::Nothing),
+        // What was written in a way that only tokio-postgres reads (`sslmode = require`) counts too.
+        let ssl_mode = ssl_mode.as_deref().unwrap_or(written(config.get_ssl_mode()));
+        let (mode, check) = match ssl_mode {
+            "disable" => (SslMode::Disable, Check::Nothing),
+            "prefer" => (SslMode::Prefer, Check::Nothing),
             // As in libpq, a root certificate turns `require` into `verify-ca`.
-            Some("require") if root_certificate.is_some() => (SslMode::Require, Check::Authority),
-            Some("require") => (SslMode::Require, Check::Nothing),
-            Some("verify-ca") => (SslMode::Require, Check::Authority),
-            Some("verify-full") => (SslMode::Require, Check::AuthorityAndHost),
-            Some(_) => return Err(Error::Address("sslmode must be one of: disable, prefer, require, verify-ca, verify-full".to_owned())),
+            "require" if root_certificate.is_some() => (SslMode::Require, Check::Authority),
+            "require" => (SslMode::Require, Check::Nothing),
+            "verify-ca" => (SslMode::Require, Check::Authority),
+            "verify-full" => (SslMode::Require, Check::AuthorityAndHost),
+            _ => return Err(Error::Address("sslmode must be one of: disable, prefer, require, verify-ca, verify-full".to_owned())),
         };
-        let by_socket = config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+        let hosts = config.get_hosts();
+        let by_socket = !hosts.is_empty() && hosts.iter().all(|host| matches!(host, Host::Unix(_)));
         config.ssl_mode(if by_socket { SslMode::Disable } else { mode });
         if config.get_application_name().is_none() {
             config.application_name("selfmx");
@@ -62,6 +65,15 @@ impl FromStr for DatabaseAddress {
 impl fmt::Debug for DatabaseAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DatabaseAddress({:?})", self.config.get_hosts())
+    }
+}
+
+/// A mode of tokio-postgres as libpq writes it.
+const fn written(mode: SslMode) -> &'static str {
+    match mode {
+        SslMode::Disable => "disable",
+        SslMode::Require => "require",
+        _ => "prefer",
     }
 }
 
@@ -135,8 +147,21 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_needs_no_tls() {
-        assert_eq!(parsed("host=/run/x user=u dbname=d").unwrap().config().get_ssl_mode(), SslMode::Disable);
+    fn a_socket_needs_no_tls_and_whatever_else_keeps_its_mode() {
+        let mode = |text: &str| parsed(text).unwrap().config().get_ssl_mode();
+        assert_eq!(mode("host=/run/x user=u dbname=d sslmode=require"), SslMode::Disable);
+        assert_eq!(mode("hostaddr=192.0.2.1 user=u sslmode=require"), SslMode::Require);
+        assert_eq!(mode("host=/run/x,db.example user=u sslmode=require"), SslMode::Require);
+    }
+
+    #[test]
+    fn no_way_of_writing_a_mode_weakens_it() {
+        for text in ["host=db.example sslmode = require", "host=db.example\nsslmode=require", "postgres://db.example/d?ssl%6dode=require"] {
+            assert_eq!(parsed(text).unwrap().config().get_ssl_mode(), SslMode::Require, "{text:?}");
+        }
+        for text in ["host=db.example sslmode = verify-full", "host=db.example\tsslmode=verify-ca", "host=db.example sslmode='require'"] {
+            assert!(parsed(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]
