@@ -107,9 +107,10 @@ async fn until_closed<C: GracefulConnection>(connection: C, activity: &Activity,
         () = activity.idle_for(idle) => {}
     }
     connection.as_mut().graceful_shutdown();
+    activity.note();
     tokio::select! {
         _ = connection => {}
-        () = activity.idle_for(FAREWELL) => {}
+        () = activity.idle_for(idle.min(FAREWELL)) => {}
     }
 }
 

@@ -20,6 +20,9 @@ use crate::{Doorkeeper, HttpSettings, Router, connection, table};
 /// How long to wait where the system has no more file descriptors: sooner, the next attempt would fail as well.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(100);
 
+/// How often refused connections are logged at most.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
@@ -50,6 +53,7 @@ pub async fn serve_routes<S: Doorkeeper>(
     let shared = Shared::new(state, router, settings, drain);
     let places = Places::new(shared.settings.max_connections, shared.settings.max_connections_per_address);
     let mut connections = JoinSet::new();
+    let mut refused = Refused::default();
     loop {
         let accepted = tokio::select! {
             () = shared.drain.cancelled() => break,
@@ -57,7 +61,7 @@ pub async fn serve_routes<S: Doorkeeper>(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((socket, peer)) => admit(socket, peer, &shared, &places, &mut connections),
+            Ok(accepted) => admit(accepted, &shared, &places, &mut connections, &mut refused),
             Err(error) => wait_after(&error).await,
         }
     }
@@ -65,14 +69,37 @@ pub async fn serve_routes<S: Doorkeeper>(
     finish(connections, &shared).await
 }
 
-fn admit<S: Doorkeeper>(socket: TcpStream, peer: SocketAddr, shared: &Arc<Shared<S>>, places: &Arc<Places>, connections: &mut JoinSet<()>) {
+fn admit<S: Doorkeeper>(
+    (socket, peer): (TcpStream, SocketAddr),
+    shared: &Arc<Shared<S>>,
+    places: &Arc<Places>,
+    connections: &mut JoinSet<()>,
+    refused: &mut Refused,
+) {
     let address = (!is_trusted(peer.ip(), &shared.settings.trusted_proxies)).then_some(peer.ip());
     match places.take(address.map(|address| address.to_canonical())) {
         Ok(place) => {
             connections.spawn(hold(place, connection::run(socket, peer, Arc::clone(shared))));
         }
-        Err(Full::All) => tracing::warn!("connection refused: too many in all"),
-        Err(Full::Address) => tracing::warn!(client = %peer.ip(), "connection refused: too many from this address"),
+        Err(Full::All) => refused.note("too many connections in all", peer),
+        Err(Full::Address) => refused.note("too many connections from one address", peer),
+    }
+}
+
+/// Connections that got no place, logged together: a flood of them is not to become a flood of lines.
+#[derive(Default)]
+struct Refused {
+    count: u64,
+    logged: Option<Instant>,
+}
+
+impl Refused {
+    fn note(&mut self, reason: &str, peer: SocketAddr) {
+        self.count += 1;
+        if self.logged.is_none_or(|logged| logged.elapsed() >= BETWEEN_LINES) {
+            tracing::warn!(reason, client = %peer.ip(), count = self.count, "connections refused");
+            *self = Self { count: 0, logged: Some(Instant::now()) };
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod chunks;
 mod head;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::pin::Pin;
