@@ -100,7 +100,8 @@ impl Failure {
         match self {
             Self::Head(fault) => fault.code(),
             Self::Request(error) => error.code(),
-            Self::UnknownParameter { .. } | Self::Body(_) => ErrorCode::InvalidRequest,
+            Self::UnknownParameter { .. } => ErrorCode::UnknownField,
+            Self::Body(_) => ErrorCode::InvalidRequest,
             Self::MissingKey => ErrorCode::MissingApiKey,
             Self::InvalidKey => ErrorCode::InvalidApiKey,
             Self::Denied(_) => ErrorCode::PermissionDenied,

@@ -40,7 +40,7 @@ macro_rules! codes {
 
 codes! {
     InvalidRequest = "invalid_request", "The request is malformed, or a field is missing or invalid";
-    UnknownField = "unknown_field", "The body has a field that does not exist";
+    UnknownField = "unknown_field", "The body has a field, or the query a parameter, that does not exist";
     MissingApiKey = "missing_api_key", "The request has no `Authorization: Bearer` header";
     InvalidApiKey = "invalid_api_key", "The API key is not valid: unknown, malformed, revoked or expired";
     PermissionDenied = "permission_denied", "The API key does not hold the permission that this needs";
