@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,8 +11,10 @@ use std::time::Duration;
 use selfmx_storage::migrate;
 use selfmx_testing::{Database, HttpAnswer, HttpClient};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 /// The operator's key of all servers here.
@@ -19,6 +22,8 @@ pub(crate) const KEY: &str = "a-default-key-for-tests-only";
 
 /// Longer than any start takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing outside a process tells when its state has changed.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// A running server.
 pub(crate) struct Server {
@@ -26,12 +31,14 @@ pub(crate) struct Server {
     address: SocketAddr,
     log: Arc<Mutex<String>>,
     standard_output: Arc<Mutex<String>>,
+    gathering: [JoinHandle<()>; 2],
 }
 
 /// How a server ended.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) log: String,
+    pub(crate) standard_output: String,
 }
 
 /// A database of the test's own, migrated.
@@ -51,24 +58,35 @@ pub(crate) async fn until(database: &Database, sql: &str, expected: &str) {
             return;
         }
         assert!(Instant::now() < deadline, "{sql} stayed at {found} instead of {expected}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }
 
 /// The program with these variables and no others.
 pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_selfmx"));
-    command.env_clear().envs(variables.iter().copied()).env("HOST", "127.0.0.1").env("PORT", "0").env("LOG_FORMAT", "json");
+    command_of(Path::new(env!("CARGO_BIN_EXE_selfmx")), variables)
+}
+
+/// The same with a program of one's own.
+pub(crate) fn command_of(program: &Path, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("HOST", "127.0.0.1").env("PORT", "0").env("LOG_FORMAT", "json").envs(variables.iter().copied());
     // Where no `.env` lies.
-    command.current_dir(std::env::temp_dir());
+    command.current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
 /// Runs a server that is expected to end by itself.
 pub(crate) async fn ends(variables: &[(&str, &str)]) -> Ended {
-    let output = timeout(PATIENCE, command(variables).output()).await.unwrap().unwrap();
-    Ended { code: output.status.code(), log: String::from_utf8(output.stderr).unwrap() }
+    command_ends(command(variables)).await
+}
+
+/// Runs a command that is expected to end by itself.
+pub(crate) async fn command_ends(mut command: Command) -> Ended {
+    let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+    let text = |octets| String::from_utf8(octets).unwrap();
+    Ended { code: output.status.code(), log: text(output.stderr), standard_output: text(output.stdout) }
 }
 
 impl Server {
@@ -80,36 +98,27 @@ impl Server {
 
     /// Starts a server with just these variables.
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
-        let mut child = command(variables).spawn().unwrap();
+        Self::spawn(command(variables)).await
+    }
+
+    /// Starts a server by a command of one's own.
+    pub(crate) async fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let (log, standard_output) = (Arc::new(Mutex::new(String::new())), Arc::new(Mutex::new(String::new())));
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = timeout(PATIENCE, async {
-            loop {
-                let Some(line) = lines.next_line().await.unwrap() else { return None };
-                let event: Value = serde_json::from_str(&line).unwrap_or_default();
-                log.lock().unwrap().push_str(&format!("{line}\n"));
+        let (listening, mut address) = watch::channel(None);
+        let gathering = [
+            tokio::spawn(gather(child.stderr.take().unwrap(), Arc::clone(&log), move |line| {
+                let event: Value = serde_json::from_str(line).unwrap_or_default();
                 if event["message"] == "listening" {
-                    return event["address"].as_str().unwrap().parse().ok();
+                    listening.send_replace(event["address"].as_str().and_then(|address| address.parse().ok()));
                 }
-            }
-        });
-        let address: Option<SocketAddr> = address.await.ok().flatten();
+            })),
+            tokio::spawn(gather(child.stdout.take().unwrap(), Arc::clone(&standard_output), |_| {})),
+        ];
+        // An error: it ended before it listened.
+        let address = timeout(PATIENCE, address.wait_for(Option::is_some)).await.ok().and_then(|found| *found.ok()?);
         assert!(address.is_some(), "the server did not start; its log:\n{}", log.lock().unwrap());
-        let address = address.unwrap();
-        let gathered = Arc::clone(&log);
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                gathered.lock().unwrap().push_str(&format!("{line}\n"));
-            }
-        });
-        let (mut stdout, gathered) = (child.stdout.take().unwrap(), Arc::clone(&standard_output));
-        tokio::spawn(async move {
-            let mut buffer = [0; 1024];
-            while let Ok(count @ 1..) = stdout.read(&mut buffer).await {
-                gathered.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..count]));
-            }
-        });
-        Self { child, address, log, standard_output }
+        Self { child, address: address.unwrap(), log, standard_output, gathering }
     }
 
     /// Where it listens.
@@ -119,12 +128,26 @@ impl Server {
 
     /// Asks once, over a connection of its own.
     pub(crate) async fn ask(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> HttpAnswer {
-        HttpClient::connect(self.address).await.unwrap().send(method, path, key, body).await.unwrap()
+        self.connect().await.send(method, path, key, body).await.unwrap()
+    }
+
+    /// A connection to it.
+    pub(crate) async fn connect(&self) -> HttpClient {
+        HttpClient::connect(self.address).await.unwrap()
     }
 
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until a line of its log holds `text`.
+    pub(crate) async fn logged(&self, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "no line of the log holds {text:?}:\n{}", self.log());
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
     }
 
     /// What it has printed so far.
@@ -146,6 +169,25 @@ impl Server {
     /// Waits until it has ended.
     pub(crate) async fn ended(mut self) -> Ended {
         let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
-        Ended { code: status.code(), log: self.log() }
+        for gathering in self.gathering {
+            gathering.await.unwrap();
+        }
+        let text = |gathered: &Mutex<String>| gathered.lock().unwrap().clone();
+        Ended { code: status.code(), log: text(&self.log), standard_output: text(&self.standard_output) }
+    }
+
+    /// Asks it to stop, and waits until it has ended.
+    pub(crate) async fn stop(self) -> Ended {
+        self.terminate();
+        self.ended().await
+    }
+}
+
+/// Gathers what comes, line by line, until the end.
+async fn gather(from: impl AsyncRead + Unpin, into: Arc<Mutex<String>>, seen: impl Fn(&str)) {
+    let mut lines = BufReader::new(from).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        into.lock().unwrap().push_str(&format!("{line}\n"));
+        seen(&line);
     }
 }

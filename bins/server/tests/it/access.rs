@@ -1,0 +1,50 @@
+//! Who may do what: each route of the table, asked by everybody, with every object that there can be.
+
+#![expect(clippy::unwrap_used, reason = "a test that gets no answer has failed")]
+
+mod callers;
+mod foreign;
+mod matrix;
+mod objects;
+mod refused;
+
+use selfmx_testing::{HttpAnswer, HttpClient};
+
+use crate::world::World;
+
+/// The request id that all requests here bring, so that answers can be compared octet by octet.
+const REQUEST_ID: (&str, &str) = ("x-request-id", "the-same-for-all");
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// Everything that an answer tells: its status, its headers but for the date, its body.
+fn whole(answer: &HttpAnswer) -> String {
+    let told = answer.headers.iter().filter(|(name, _)| *name != "date");
+    let mut headers: Vec<String> = told.map(|(name, value)| format!("{name}: {value:?}")).collect();
+    headers.sort();
+    format!("{}\n{}\n{}", answer.status, headers.join("\n"), String::from_utf8_lossy(&answer.body))
+}
+
+/// A connection that is kept for as long as the server keeps it.
+struct Line<'a> {
+    world: &'a World,
+    http: HttpClient,
+}
+
+impl<'a> Line<'a> {
+    async fn open(world: &'a World) -> Self {
+        Self { world, http: world.server.connect().await }
+    }
+
+    /// Asks with a key, where there is one.
+    async fn ask(&mut self, method: &str, path: &str, secret: Option<&str>, body: &str) -> HttpAnswer {
+        let bearer = secret.map(|secret| format!("Bearer {secret}"));
+        let key = bearer.as_ref().map(|bearer| ("authorization", bearer.as_str()));
+        let headers: Vec<_> = [REQUEST_ID, JSON].into_iter().chain(key).collect();
+        let answer = self.http.send_octets(method, path, &headers, body.into()).await.unwrap();
+        // What nobody reads of a body ends the connection.
+        if answer.header("connection") == Some("close") {
+            self.http = self.world.server.connect().await;
+        }
+        answer
+    }
+}

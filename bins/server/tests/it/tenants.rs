@@ -1,0 +1,64 @@
+//! `/v1/tenants`: made, listed and found, by the platform alone.
+
+use serde_json::{Value, json};
+
+use crate::forms::{is_id, is_time};
+use crate::process::KEY;
+use crate::world::{World, fault, refuses, text};
+
+#[tokio::test]
+async fn a_tenant_is_made_found_and_listed_newest_first() {
+    let world = World::start().await;
+    let mut tenants: Vec<Value> = world.get("/v1/tenants").await.json()["data"].as_array().unwrap().clone();
+    assert_eq!(tenants.len(), 1);
+    assert_eq!((&tenants[0]["id"], &tenants[0]["name"]), (&json!("tenant_default"), &json!("Default")));
+    for name in [" Acme ", "Größe & Söhne 🎉", "Acme"] {
+        let answer = world.post("/v1/tenants", &json!({"name": name})).await;
+        let made = answer.json();
+        assert_eq!((answer.status, &made["name"]), (201, &json!(name.trim())));
+        assert!(is_id("tenant", &made["id"]) && is_time(&made["created_at"]), "{made}");
+        let found = world.get(&format!("/v1/tenants/{}", text(&made["id"]))).await;
+        assert_eq!((found.status, found.json()), (200, made.clone()));
+        tenants.insert(0, made);
+    }
+    assert_eq!(world.get("/v1/tenants").await.json(), json!({"data": tenants, "has_more": false, "next_cursor": null}));
+    let first = world.get("/v1/tenants?limit=3").await.json();
+    assert_eq!(first, json!({"data": tenants[..3], "has_more": true, "next_cursor": tenants[2]["id"]}));
+    let rest = world.get(&format!("/v1/tenants?limit=3&after={}", text(&first["next_cursor"]))).await.json();
+    assert_eq!(rest, json!({"data": tenants[3..], "has_more": false, "next_cursor": null}));
+    for tenant in ["tenant_01h455vb4pex5vsknk084sn02q", "tenant_abc", "key_default"] {
+        assert_eq!(fault(&world.get(&format!("/v1/tenants/{tenant}")).await).1, "not_found", "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_wanted_tenant_is_named() {
+    let world = World::start().await;
+    let cases = [
+        (json!({}), "invalid_request", "name"),
+        (json!({"name": ""}), "invalid_request", "name"),
+        (json!({"name": "n".repeat(101)}), "invalid_request", "name"),
+        (json!({"name": "a\tb"}), "invalid_request", "name"),
+        (json!({"name": ["Acme"]}), "invalid_request", "name"),
+        (json!([]), "invalid_request", ""),
+        (json!({"name": "Acme", "domain": "acme.example"}), "unknown_field", "domain"),
+        (json!({"name": "Acme", "smtp": {"pass": "x"}}), "unknown_field", "smtp"),
+    ];
+    refuses(&world, "/v1/tenants", cases.map(|(body, code, field)| (body, code, field.to_owned()))).await;
+    assert_eq!(world.get("/v1/tenants").await.json()["data"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_tenant_s_key_acts_within_its_tenant_and_a_platform_key_on_the_default_one() {
+    let world = World::start().await;
+    let tenant = world.tenant("Acme").await;
+    let key = world.key(json!({"name": "All", "permissions": ["*"], "tenant_id": tenant})).await;
+    let default = world.key(json!({"name": "All", "permissions": ["*"], "tenant_id": "tenant_default"})).await;
+    let (theirs, ours) = (world.send_as(&key.secret, json!({})).await, world.send(json!({})).await);
+    let found = async |secret: &str, id: &str| world.server.ask("GET", &format!("/v1/emails/{id}"), Some(secret), None).await.status;
+    assert_eq!((found(&key.secret, &theirs).await, found(&key.secret, &ours).await), (200, 404));
+    assert_eq!((found(KEY, &theirs).await, found(KEY, &ours).await), (404, 200));
+    assert_eq!((found(&default.secret, &theirs).await, found(&default.secret, &ours).await), (404, 200));
+    // Being confined to the default tenant is not being a platform key.
+    assert_eq!(world.server.ask("GET", "/v1/tenants", Some(&default.secret), None).await.status, 403);
+}
