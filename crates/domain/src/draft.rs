@@ -172,6 +172,28 @@ pub struct DraftParts {
     pub priority: Priority,
 }
 
+impl DraftParts {
+    /// What no email can do without; everything else is empty.
+    #[must_use]
+    pub fn new(from: Mailbox, to: Vec<Mailbox>, subject: Subject) -> Self {
+        Self {
+            from,
+            to,
+            cc: Vec::new(),
+            bcc: Vec::new(),
+            reply_to: Vec::new(),
+            subject,
+            text: None,
+            html: None,
+            headers: Vec::new(),
+            attachments: Vec::new(),
+            tags: Vec::new(),
+            metadata: Metadata::default(),
+            priority: Priority::default(),
+        }
+    }
+}
+
 /// One email to send: whole and valid. What it is made of can be read, not changed.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -308,21 +330,8 @@ mod tests {
     use super::*;
 
     fn parts() -> DraftParts {
-        DraftParts {
-            from: "a@x.example".parse().unwrap(),
-            to: vec!["b@x.example".parse().unwrap()],
-            cc: vec![],
-            bcc: vec![],
-            reply_to: vec![],
-            subject: "s".parse().unwrap(),
-            text: Some("t".to_owned()),
-            html: None,
-            headers: vec![],
-            attachments: vec![],
-            tags: vec![],
-            metadata: Metadata::default(),
-            priority: Priority::Normal,
-        }
+        let parts = DraftParts::new("a@x.example".parse().unwrap(), vec!["b@x.example".parse().unwrap()], "s".parse().unwrap());
+        DraftParts { text: Some("t".to_owned()), ..parts }
     }
 
     fn file(content_id: &str, octets: usize) -> Attachment {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_auth::{ApiKey, Permit, Principal, Secret, StoredKey, System, needs};
-use selfmx_domain::{Clock, Draft, DraftParts, EmailId, Entropy, Limits, Metadata, Mode, Priority, RetryPolicy};
+use selfmx_domain::{Clock, Draft, DraftParts, EmailId, Entropy, Limits, Mode, RetryPolicy};
 use selfmx_mail::{Identity, Transport, compose};
 use selfmx_storage::{Acceptance, DatabaseAddress, PoolSettings, Store, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
@@ -39,21 +39,9 @@ impl World {
 
     /// Accepts an email to `recipients` with the given mode's key.
     pub(crate) async fn accept(&self, recipients: &[&str], mode: Mode) -> EmailId {
-        let parts = DraftParts {
-            from: "shop@sender.example".parse().unwrap(),
-            to: recipients.iter().map(|text| text.parse().unwrap()).collect(),
-            cc: vec![],
-            bcc: vec![],
-            reply_to: vec![],
-            subject: "Hello".parse().unwrap(),
-            text: Some("It works.".to_owned()),
-            html: None,
-            headers: vec![],
-            attachments: vec![],
-            tags: vec![],
-            metadata: Metadata::default(),
-            priority: Priority::Normal,
-        };
+        let to = recipients.iter().map(|text| text.parse().unwrap()).collect();
+        let parts = DraftParts::new("shop@sender.example".parse().unwrap(), to, "Hello".parse().unwrap());
+        let parts = DraftParts { text: Some("It works.".to_owned()), ..parts };
         let draft = Draft::new(parts, &Limits::default()).unwrap();
         let identity = Identity { id: EmailId::generate(&SystemClock, &OsEntropy), date: SystemClock.now() };
         let message = compose(&draft, &identity).unwrap().into_octets();
