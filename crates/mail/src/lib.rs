@@ -8,24 +8,11 @@
 //! | [`Transport`], [`Capture`] | where mail goes: to a relay, or nowhere |
 //!
 //! ```
-//! use selfmx_domain::{Draft, DraftParts, EmailId, Limits, Metadata, Priority};
+//! use selfmx_domain::{Draft, DraftParts, EmailId, Limits};
 //! use selfmx_mail::{Identity, compose};
 //!
-//! let parts = DraftParts {
-//!     from: "Grüße <hallo@x.example>".parse()?,
-//!     to: vec!["b@y.example".parse()?],
-//!     cc: vec![],
-//!     bcc: vec!["hidden@y.example".parse()?],
-//!     reply_to: vec![],
-//!     subject: "Hello".parse()?,
-//!     text: Some("Hi there".to_owned()),
-//!     html: None,
-//!     headers: vec![],
-//!     attachments: vec![],
-//!     tags: vec![],
-//!     metadata: Metadata::default(),
-//!     priority: Priority::Normal,
-//! };
+//! let parts = DraftParts::new("Grüße <hallo@x.example>".parse()?, vec!["b@y.example".parse()?], "Hello".parse()?);
+//! let parts = DraftParts { bcc: vec!["hidden@y.example".parse()?], text: Some("Hi there".to_owned()), ..parts };
 //! let draft = Draft::new(parts, &Limits::default())?;
 //! let id: EmailId = "msg_01h455vb4pex5vsknk084sn02q".parse()?;
 //! let message = compose(&draft, &Identity { id, date: time::OffsetDateTime::UNIX_EPOCH })?;

@@ -1,6 +1,6 @@
 //! What the tests start from.
 
-use selfmx_domain::{Deferral, Draft, DraftParts, EmailId, Limits, Metadata, Priority, Verdict};
+use selfmx_domain::{Deferral, Draft, DraftParts, EmailId, Limits, Verdict};
 use selfmx_mail::{Envelope, Identity, Message, Relay, RelaySettings, Security, compose};
 use selfmx_testing::{Fault, Sink, SinkSettings};
 use std::net::SocketAddr;
@@ -9,21 +9,12 @@ use time::macros::datetime;
 
 /// A plain mail from one to one, to be changed.
 pub(crate) fn parts() -> DraftParts {
-    DraftParts {
-        from: "sender@from.example".parse().unwrap(),
-        to: vec!["recipient@to.example".parse().unwrap()],
-        cc: vec![],
-        bcc: vec![],
-        reply_to: vec![],
-        subject: "A subject".parse().unwrap(),
-        text: Some("A text.\n".to_owned()),
-        html: None,
-        headers: vec![],
-        attachments: vec![],
-        tags: vec![],
-        metadata: Metadata::default(),
-        priority: Priority::Normal,
-    }
+    let parts = DraftParts::new(
+        "sender@from.example".parse().unwrap(),
+        vec!["recipient@to.example".parse().unwrap()],
+        "A subject".parse().unwrap(),
+    );
+    DraftParts { text: Some("A text.\n".to_owned()), ..parts }
 }
 
 /// A draft of parts, with room for anything.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_auth::{ApiKey, Permission, Permit, Principal, Secret, StoredKey, System, needs};
-use selfmx_domain::{ApiKeyId, Clock, Draft, DraftParts, EmailId, Limits, Metadata, Mode, Priority, TenantId};
+use selfmx_domain::{ApiKeyId, Clock, Draft, DraftParts, EmailId, Limits, Mode, TenantId};
 use selfmx_storage::{Acceptance, DatabaseAddress, Delivery, Lease, PoolSettings, Store, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
 
@@ -121,21 +121,9 @@ pub(crate) fn acceptance(draft: Draft) -> Acceptance {
 }
 
 pub(crate) fn draft(change: impl FnOnce(&mut DraftParts)) -> Draft {
-    let mut parts = DraftParts {
-        from: "Sender <from@x.example>".parse().unwrap(),
-        to: vec!["to@y.example".parse().unwrap()],
-        cc: vec![],
-        bcc: vec![],
-        reply_to: vec![],
-        subject: "Subject".parse().unwrap(),
-        text: Some("Text".to_owned()),
-        html: None,
-        headers: vec![],
-        attachments: vec![],
-        tags: vec![],
-        metadata: Metadata::default(),
-        priority: Priority::Normal,
-    };
+    let parts =
+        DraftParts::new("Sender <from@x.example>".parse().unwrap(), vec!["to@y.example".parse().unwrap()], "Subject".parse().unwrap());
+    let mut parts = DraftParts { text: Some("Text".to_owned()), ..parts };
     change(&mut parts);
     Draft::new(parts, &Limits::default()).unwrap()
 }
