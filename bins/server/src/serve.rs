@@ -1,13 +1,15 @@
 //! The server: everything wired together, run until a signal, drained.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_app::{App, Parts};
 use selfmx_auth::System;
 use selfmx_domain::{Clock, Entropy, Limits};
-use selfmx_mail::{Capture, Relay, Transport};
-use selfmx_storage::Store;
+use selfmx_http::HttpSettings;
+use selfmx_mail::{Capture, Relay, RelaySettings, Transport};
+use selfmx_storage::{DatabaseAddress, Store};
 use selfmx_worker::Worker;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +20,7 @@ use crate::database::{self, Opened};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::first_key;
-use crate::settings::Settings;
+use crate::settings::{Door, Settings};
 use crate::signals::Signals;
 
 /// Beyond this the server stops whatever is still under way; leases that are lost run out by themselves.
@@ -52,27 +54,30 @@ async fn run(settings: Settings, opened: &Opened, mut signals: Signals) -> Resul
     {
         first_key::show(&secret);
     }
-    let relay = settings.relay.map(Relay::new).transpose()?.map(Arc::new);
-    let transport = relay.clone().map_or(Transport::Capture(Capture::NoRelay), Transport::Relay);
-    if relay.is_none() {
-        tracing::warn!("SMTP_HOST is not set: mail is captured, not sent; GET /v1/emails/{{id}}/raw shows it");
-    }
-    let address = settings.door.address;
-    let listener = TcpListener::bind(address).await.map_err(|source| Failure::Listen { address, source })?;
+    let (relay, transport) = relay(settings.relay)?;
+    let listener = listen(&settings.door).await?;
     let worker = Worker::new(store.clone(), system, transport, Arc::clone(&entropy), settings.worker);
-    let parts =
-        Parts { store: store.clone(), relay: relay.clone(), environment_key: settings.api_key, limits: Limits::default(), clock, entropy };
-    let app = Arc::new(App::new(parts));
+    let limits = Limits::default();
+    let parts = Parts { store: store.clone(), relay: relay.clone(), environment_key: settings.api_key, limits, clock, entropy };
 
-    let (drain, background) = (CancellationToken::new(), CancellationToken::new());
-    let (front, behind) = (TaskTracker::new(), TaskTracker::new());
-    let (listening_store, listening_address, listening_stop) = (store.clone(), opened.address.clone(), background.clone());
-    behind.spawn(async move { listening_store.listen(&listening_address, listening_stop).await });
-    behind.spawn(write_key_use(store.clone(), background.clone()));
-    front.spawn(worker.run(drain.clone()));
-    tracing::info!(address = %listener.local_addr()?, tls = settings.door.http.tls.is_some(), version = env!("CARGO_PKG_VERSION"), "listening");
-    let serving = selfmx_http::serve(listener, Arc::clone(&app), settings.door.http, drain.clone());
-    let mut serving = std::pin::pin!(serving);
+    let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
+    tasks.spawn(listen_for_work(store.clone(), opened.address.clone(), background.clone()));
+    tasks.spawn(write_key_use(store, background.clone()));
+    let served = until_drained(listener, App::new(parts), settings.door.http, worker, signals).await;
+    background.cancel();
+    tasks.close();
+    tasks.wait().await;
+    if let Some(relay) = relay {
+        relay.close().await;
+    }
+    served
+}
+
+/// Serves and delivers until a signal, then drains, until all is done, the time is up, or a second signal.
+async fn until_drained(listener: TcpListener, app: App, http: HttpSettings, worker: Worker, mut signals: Signals) -> Result<(), Failure> {
+    let (app, drain) = (Arc::new(app), CancellationToken::new());
+    let delivering = tokio::spawn(worker.run(drain.clone()));
+    let mut serving = pin!(selfmx_http::serve(listener, Arc::clone(&app), http, drain.clone()));
     tokio::select! {
         ended = &mut serving => ended.map(|_| ())?,
         () = signals.next() => {}
@@ -80,19 +85,34 @@ async fn run(settings: Settings, opened: &Opened, mut signals: Signals) -> Resul
     tracing::info!("draining: open requests and deliveries finish, nothing new begins");
     app.drain();
     drain.cancel();
-    front.close();
     tokio::select! {
-        _ = async { tokio::join!(serving, front.wait()) } => tracing::info!("drained"),
+        _ = async { tokio::join!(serving, delivering) } => tracing::info!("drained"),
         () = signals.next() => tracing::warn!("a second signal: stopping without waiting"),
         () = tokio::time::sleep(DRAIN) => tracing::warn!("not all could finish in time: stopping without waiting"),
     }
-    background.cancel();
-    behind.close();
-    behind.wait().await;
-    if let Some(relay) = relay {
-        relay.close().await;
-    }
     Ok(())
+}
+
+/// The relay where there is one, and where mail goes.
+fn relay(settings: Option<RelaySettings>) -> Result<(Option<Arc<Relay>>, Transport), Failure> {
+    let Some(settings) = settings else {
+        tracing::warn!("SMTP_HOST is not set: mail is captured, not sent; GET /v1/emails/{{id}}/raw shows it");
+        return Ok((None, Transport::Capture(Capture::NoRelay)));
+    };
+    let relay = Arc::new(Relay::new(settings)?);
+    Ok((Some(Arc::clone(&relay)), Transport::Relay(relay)))
+}
+
+async fn listen(door: &Door) -> Result<TcpListener, Failure> {
+    let address = door.address;
+    let listener = TcpListener::bind(address).await.map_err(|source| Failure::Listen { address, source })?;
+    let tls = door.http.tls.is_some();
+    tracing::info!(address = %listener.local_addr()?, tls, version = env!("CARGO_PKG_VERSION"), "listening");
+    Ok(listener)
+}
+
+async fn listen_for_work(store: Store, address: DatabaseAddress, stop: CancellationToken) {
+    store.listen(&address, stop).await;
 }
 
 /// Writes when keys were last used, now and then and at the end; never on the path of a request.
