@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use selfmx_auth::System;
 use selfmx_storage::{Settlement, Store};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 use crate::claims::Claim;
 
@@ -20,19 +20,41 @@ pub(crate) struct Settled {
     pub(crate) place: OwnedSemaphorePermit,
 }
 
+/// Whether results can be recorded at present, for those who are about to make some.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording(watch::Sender<bool>);
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self(watch::Sender::new(true))
+    }
+}
+
+impl Recording {
+    /// Waits until results can be recorded.
+    pub(crate) async fn works(&self) {
+        // The sender is ours, so that the wait ends by the value alone.
+        let _ = self.0.subscribe().wait_for(|works| *works).await;
+    }
+
+    fn set(&self, works: bool) {
+        self.0.send_if_modified(|now| std::mem::replace(now, works) != works);
+    }
+}
+
 /// Records until the last sender is gone. While one commit is under way the next settlements gather.
-pub(crate) async fn record(store: Store, system: System, mut results: mpsc::Receiver<Settled>) {
+pub(crate) async fn record(store: Store, system: System, recording: Recording, mut results: mpsc::Receiver<Settled>) {
     let mut gathered = Vec::new();
     while results.recv_many(&mut gathered, AT_ONCE).await > 0 {
         let (settlements, held): (Vec<_>, Vec<_>) =
             gathered.drain(..).map(|settled| (settled.settlement, (settled.claim, settled.place))).unzip();
-        record_all(&store, &system, &settlements).await;
+        record_all(&store, &system, &recording, &settlements).await;
         drop(held);
     }
 }
 
 /// Tries until it succeeds: a result that is not recorded means a mail that is sent again.
-async fn record_all(store: &Store, system: &System, settlements: &[Settlement]) {
+async fn record_all(store: &Store, system: &System, recording: &Recording, settlements: &[Settlement]) {
     let mut pause = FIRST_PAUSE;
     loop {
         match store.queue_settle(system, settlements).await {
@@ -43,12 +65,14 @@ async fn record_all(store: &Store, system: &System, settlements: &[Settlement]) 
                         "leases had run out: another worker has the emails, nothing was changed"
                     );
                 }
+                recording.set(true);
                 return;
             }
             Err(error) => {
                 tracing::error!(error = %error, results = settlements.len(), "results cannot be recorded: nothing new is sent until they are")
             }
         }
+        recording.set(false);
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

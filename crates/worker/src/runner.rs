@@ -7,14 +7,14 @@ use selfmx_auth::System;
 use selfmx_domain::{Entropy, Verdict};
 use selfmx_mail::Transport;
 use selfmx_storage::{Delivery, Lease, Store};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::attempt::{attempt, refuse};
 use crate::claims::{Claim, Claims};
-use crate::recorder::{self, Settled};
+use crate::recorder::{self, Recording, Settled};
 use crate::settings::WorkerSettings;
 
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
@@ -33,8 +33,10 @@ pub struct Worker {
 struct Shared {
     worker: Worker,
     claims: Claims,
-    /// One place for each message on its way to the relay; closed when nothing more is to be begun.
+    /// One place for each message on its way to the relay.
     sending: Semaphore,
+    recording: Recording,
+    stop: CancellationToken,
     attempts: TaskTracker,
 }
 
@@ -49,20 +51,20 @@ impl Worker {
     /// of it is recorded.
     pub async fn run(self, stop: CancellationToken) {
         let sending = Semaphore::new(usize::from(self.settings.sending.max(1)));
-        let shared = Arc::new(Shared { worker: self, claims: Claims::default(), sending, attempts: TaskTracker::new() });
+        let (claims, recording, attempts) = (Claims::default(), Recording::default(), TaskTracker::new());
+        let shared = Arc::new(Shared { worker: self, claims, sending, recording, stop, attempts });
         let (worker, settings) = (&shared.worker, shared.worker.settings);
         let (results, recorded) = mpsc::channel(1024);
-        let recording = tokio::spawn(recorder::record(worker.store.clone(), worker.system, recorded));
+        let recording = tokio::spawn(recorder::record(worker.store.clone(), worker.system, shared.recording.clone(), recorded));
         let finished = CancellationToken::new();
         let renewing = tokio::spawn(shared.claims.clone().renew(worker.store.clone(), worker.system, settings.lease, finished.clone()));
         let runners = TaskTracker::new();
         for _ in 0..settings.runners.max(1) {
-            runners.spawn(Arc::clone(&shared).run(results.clone(), stop.clone()));
+            runners.spawn(Arc::clone(&shared).run(results.clone()));
         }
         drop(results);
         runners.close();
-        shared.poll(&stop).await;
-        shared.sending.close();
+        shared.poll().await;
         runners.wait().await;
         shared.attempts.close();
         shared.attempts.wait().await;
@@ -75,29 +77,29 @@ impl Worker {
 
 impl Shared {
     /// A look now and then finds what no signal told of: retries that have come due, leases that ran out.
-    async fn poll(&self, stop: &CancellationToken) {
+    async fn poll(&self) {
         let mut tick = tokio::time::interval(self.worker.settings.poll);
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = self.stop.cancelled() => return,
                 _ = tick.tick() => self.worker.store.work_suspected(),
             }
         }
     }
 
-    async fn run(self: Arc<Self>, results: mpsc::Sender<Settled>, stop: CancellationToken) {
+    async fn run(self: Arc<Self>, results: mpsc::Sender<Settled>) {
         let most = self.worker.settings.claims_per_runner();
         let places = Arc::new(Semaphore::new(usize::from(most)));
-        while !stop.is_cancelled() {
-            let Some(wanted) = self.wait_for_places(&places, most, &stop).await else { return };
+        while !self.stop.is_cancelled() {
+            let Some(wanted) = self.wait_for_places(&places, most).await else { return };
             match self.claim(&places, wanted).await {
                 Claimed::Work(claimed) => claimed.into_iter().for_each(|work| self.begin(work, &results)),
                 Claimed::Nothing => tokio::select! {
-                    () = stop.cancelled() => {}
+                    () = self.stop.cancelled() => {}
                     () = self.worker.store.work_arrived() => {}
                 },
                 Claimed::Failed => tokio::select! {
-                    () = stop.cancelled() => {}
+                    () = self.stop.cancelled() => {}
                     () = tokio::time::sleep(AFTER_A_FAILURE) => {}
                 },
             }
@@ -105,10 +107,10 @@ impl Shared {
     }
 
     /// Waits until half of the places are free, so that leases come in batches under load, and tells how many are.
-    async fn wait_for_places(&self, places: &Arc<Semaphore>, most: u16, stop: &CancellationToken) -> Option<u16> {
+    async fn wait_for_places(&self, places: &Arc<Semaphore>, most: u16) -> Option<u16> {
         let half = u32::from(most.div_ceil(2));
         tokio::select! {
-            () = stop.cancelled() => None,
+            () = self.stop.cancelled() => None,
             permit = places.acquire_many(half) => {
                 drop(permit.ok()?);
                 u16::try_from(places.available_permits()).ok()
@@ -156,7 +158,7 @@ impl Shared {
     async fn work(&self, work: Work) -> Option<Settled> {
         let Worker { store, relay, entropy, settings, .. } = &self.worker;
         let Work { mut lease, claim, place } = work;
-        let Ok(_turn) = self.sending.acquire().await else {
+        let Some(_turn) = self.turn().await else {
             self.release(lease).await;
             return None;
         };
@@ -177,6 +179,20 @@ impl Shared {
             }
         };
         Some(Settled { settlement, claim, place })
+    }
+
+    /// Waits for a place among those that are sent, at a time when results can be recorded; `None` where nothing more is to be begun.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        let turn = async {
+            let turn = self.sending.acquire().await.ok()?;
+            self.recording.works().await;
+            Some(turn)
+        };
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            turn = turn => turn,
+        }
     }
 
     async fn release(&self, lease: Lease<Delivery>) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use selfmx_domain::Mode;
 use selfmx_mail::{Capture, Relay, RelaySettings, Security, Transport};
+use selfmx_testing::Sink;
 use selfmx_worker::WorkerSettings;
 use tokio::net::TcpListener;
 
@@ -121,4 +122,32 @@ async fn a_lease_is_renewed_for_as_long_as_its_attempt_takes() {
     first.stop().await;
     second.stop().await;
     assert_eq!(world.database.query_one_text("SELECT string_agg(kind, ' ' ORDER BY at) FROM events").await, "queued failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_new_is_sent_while_results_cannot_be_recorded() {
+    let world = World::new().await;
+    world.accept(&["a@x.example"], Mode::Test).await;
+    world.database.execute("ALTER TABLE queue ADD COLUMN first boolean DEFAULT false; UPDATE queue SET first = true").await;
+    for _ in 0..3 {
+        world.accept(&["b@x.example"], Mode::Live).await;
+    }
+    world.database.execute("UPDATE queue SET due_at = now() + interval '1 hour' WHERE NOT first").await;
+    // Results have nowhere to go.
+    world.database.execute("ALTER TABLE events RENAME TO events_away").await;
+    let sink = Sink::well_behaved().await;
+    let one_at_a_time = WorkerSettings { runners: 1, sending: 1, ..settings(3) };
+    let running = world.work(relay(sink.address().port()), one_at_a_time);
+    world.until("SELECT count(*) FROM queue WHERE lease_token IS NOT NULL", "1").await;
+    // Time for the first result to be refused.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.database.execute("UPDATE queue SET due_at = now() WHERE NOT first").await;
+    world.until("SELECT count(*) FROM queue WHERE lease_token IS NOT NULL", "4").await;
+    // Time for them to be sent, if they were.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(sink.ledger().delivered_count(), 0);
+    world.database.execute("ALTER TABLE events_away RENAME TO events").await;
+    world.until("SELECT count(*) FROM emails WHERE status = 'delivered'", "4").await;
+    running.stop().await;
+    assert_eq!(sink.ledger().delivered_count(), 3);
 }
