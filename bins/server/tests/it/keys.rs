@@ -1,7 +1,5 @@
 //! `/v1/api-keys`: made, shown, listed, revoked, and what a key cannot give.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -246,6 +244,4 @@ async fn when_a_key_was_last_used_is_written_while_the_server_runs() {
     world.server.ask("GET", "/v1/api-keys/me", Some(&key.secret), None).await;
     until(&world.database, "SELECT count(last_used_at) FROM api_keys WHERE last_used_at > created_at", "1").await;
     assert!(is_time(&world.get(&format!("/v1/api-keys/{}", key.id)).await.json()["last_used_at"]));
-    // A request that is refused uses the key as well, and one with a wrong key uses none.
-    tokio::time::timeout(Duration::from_secs(10), world.server.ask("GET", "/v1/emails", Some(&key.secret), None)).await.unwrap();
 }

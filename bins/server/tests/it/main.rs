@@ -1,11 +1,16 @@
 //! The binary as its users meet it: started as a process, asked over HTTP, killed.
 
 mod access;
+mod conventions;
 mod crash;
 mod curl;
+mod emails;
 mod forms;
+mod health;
 mod keys;
 mod process;
 mod seed;
+mod send;
+mod smtp;
 mod tenants;
 mod world;

@@ -51,13 +51,14 @@ pub(crate) async fn database() -> Database {
 
 /// Waits until `sql` gives `expected`.
 pub(crate) async fn until(database: &Database, sql: &str, expected: &str) {
+    eventually(&format!("{sql} to give {expected}"), async || database.query_one_text(sql).await == expected).await;
+}
+
+/// Waits until something holds of which nobody tells when it begins to.
+pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
-    loop {
-        let found = database.query_one_text(sql).await;
-        if found == expected {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{sql} stayed at {found} instead of {expected}");
+    while !holds().await {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }
@@ -143,11 +144,7 @@ impl Server {
 
     /// Waits until a line of its log holds `text`.
     pub(crate) async fn logged(&self, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.log().contains(text) {
-            assert!(Instant::now() < deadline, "no line of the log holds {text:?}:\n{}", self.log());
-            tokio::time::sleep(BETWEEN_LOOKS).await;
-        }
+        eventually(&format!("a line of the log with {text:?}"), async || self.log().contains(text)).await;
     }
 
     /// What it has printed so far.

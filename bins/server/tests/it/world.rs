@@ -2,19 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use std::cell::Cell;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use selfmx_testing::{Database, HttpAnswer, Sink};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::process::{KEY, Server, database};
-
-/// Longer than any delivery here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The API tells how things are, not when they change.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+use crate::process::{KEY, Server, database, eventually};
 
 /// A server on a database of its own.
 pub(crate) struct World {
@@ -86,7 +80,7 @@ impl World {
     /// The same with another key.
     pub(crate) async fn send_as(&self, key: &str, changes: Value) -> String {
         let answer = self.server.ask("POST", "/v1/send", Some(key), Some(&email(&changes))).await;
-        assert_eq!(answer.status, 202, "{changes}: {}", answer.json());
+        assert_eq!(answer.status, 202, "{}: {}", shown(&changes), answer.json());
         text(&answer.json()["id"])
     }
 
@@ -106,15 +100,15 @@ impl World {
 
     /// An email as soon as `holds`.
     pub(crate) async fn email_when(&self, id: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        let seen = Cell::new(Value::Null);
+        let look = async || {
             let email = self.email(id).await;
-            if holds(&email) {
-                return email;
-            }
-            assert!(Instant::now() < deadline, "waited in vain: {email}");
-            tokio::time::sleep(BETWEEN_LOOKS).await;
-        }
+            let holds = holds(&email);
+            seen.set(email);
+            holds
+        };
+        eventually(&format!("the email {id}"), look).await;
+        seen.take()
     }
 
     /// An email as soon as nothing is left to do for it.
@@ -167,7 +161,11 @@ pub(crate) async fn refuses(world: &World, path: &str, cases: impl IntoIterator<
     let mut http = world.server.connect().await;
     for (body, code, field) in cases {
         let answer = http.send("POST", path, Some(KEY), Some(&body)).await.unwrap();
-        let shown: String = body.to_string().chars().take(300).collect();
-        assert_eq!(fault(&answer), (400, code.to_owned(), field), "{shown}: {}", answer.json());
+        assert_eq!(fault(&answer), (400, code.to_owned(), field), "{}: {}", shown(&body), answer.json());
     }
+}
+
+/// A body as a failed test shows it.
+fn shown(body: &Value) -> String {
+    body.to_string().chars().take(300).collect()
 }

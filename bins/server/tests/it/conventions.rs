@@ -1,0 +1,126 @@
+//! What holds for every path: request ids, methods, unknown paths, CORS, HEAD and OPTIONS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use selfmx_http::routes;
+use selfmx_testing::HttpAnswer;
+use serde_json::json;
+
+use crate::forms::is_id;
+use crate::process::KEY;
+use crate::world::{World, fault};
+
+async fn asked(world: &World, method: &str, path: &str, headers: &[(&str, &str)]) -> HttpAnswer {
+    world.server.connect().await.send_octets(method, path, headers, Vec::new()).await.unwrap()
+}
+
+#[tokio::test]
+async fn each_answer_has_a_request_id_and_a_caller_s_own_is_kept() {
+    let world = World::start().await;
+    for path in ["/health", "/nowhere", "/v1/emails"] {
+        let made = asked(&world, "GET", path, &[]).await.header("x-request-id").unwrap().to_owned();
+        assert!(is_id("req", &json!(made)), "{made}");
+        for kept in ["a", "7b1e-Order_7", &"x".repeat(128)] {
+            assert_eq!(asked(&world, "GET", path, &[("x-request-id", kept)]).await.header("x-request-id"), Some(kept));
+        }
+        for replaced in ["", "two words", &"x".repeat(129)] {
+            let made = asked(&world, "GET", path, &[("x-request-id", replaced)]).await.header("x-request-id").unwrap().to_owned();
+            assert!(is_id("req", &json!(made)), "{replaced:?}: {made}");
+        }
+    }
+    world.server.logged("7b1e-Order_7").await;
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_take_is_told_what_it_takes() {
+    let world = World::start().await;
+    let mut taken: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for route in routes() {
+        let methods = taken.entry(route.pattern).or_insert_with(|| ["OPTIONS"].into());
+        methods.insert(route.method);
+        if route.method == "GET" {
+            methods.insert("HEAD");
+        }
+    }
+    for (pattern, taken) in taken {
+        let path = pattern.replace("{id}", "nonsense");
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"] {
+            let answer = asked(&world, method, &path, &[]).await;
+            if method != "OPTIONS" && taken.contains(method) {
+                assert_ne!(answer.status, 405, "{method} {path}");
+                continue;
+            }
+            let allow: BTreeSet<&str> = answer.header("allow").unwrap_or_default().split(", ").collect();
+            assert_eq!((answer.status, allow), (if method == "OPTIONS" { 200 } else { 405 }, taken.clone()), "{method} {path}");
+            if !["HEAD", "OPTIONS"].contains(&method) {
+                assert_eq!(fault(&answer).1, "method_not_allowed");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_not_found_with_and_without_a_key() {
+    let world = World::start().await;
+    let bearer = format!("Bearer {KEY}");
+    for path in [
+        "/",
+        "/v1",
+        "/v1/",
+        "/V1/emails",
+        "/v1/emails/",
+        "/v1//emails",
+        "/v1/emails/a/b",
+        "/v2/send",
+        "/v1/send/batch",
+        "/health/",
+        "/.env",
+        "/v1/../health",
+        "/v1/%2e%2e/health",
+        "/v1/api-keys/%ff",
+        "/metrics",
+    ] {
+        for headers in [&[][..], &[("authorization", bearer.as_str())]] {
+            let answer = asked(&world, "GET", path, headers).await;
+            assert_eq!(fault(&answer), (404, "not_found".to_owned(), String::new()), "{path}");
+        }
+        let head = asked(&world, "HEAD", path, &[]).await;
+        assert_eq!((head.status, head.body.len()), (404, 0), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_any_origin_may_call_unless_the_operator_names_some() {
+    let preflight = |origin: &'static str| {
+        [("origin", origin), ("access-control-request-method", "POST"), ("access-control-request-headers", "authorization")]
+    };
+    let told = |answer: &HttpAnswer| answer.header("access-control-allow-origin").map(str::to_owned);
+    let world = World::start().await;
+    let answer = asked(&world, "OPTIONS", "/v1/send", &preflight("https://a.example")).await;
+    assert_eq!(
+        (answer.status, told(&answer).as_deref(), answer.header("access-control-allow-methods")),
+        (200, Some("*"), Some("POST, OPTIONS"))
+    );
+    assert!(answer.header("access-control-allow-headers").unwrap().contains("authorization"));
+    assert_eq!(
+        told(&asked(&world, "GET", "/v1/emails", &[("origin", "https://a.example")]).await).as_deref(),
+        Some("*"),
+        "errors can be read as well"
+    );
+
+    let world = World::start_with(&[("CORS_ORIGINS", "https://a.example, http://localhost:3000")]).await;
+    for (origin, allowed) in [
+        ("https://a.example", true),
+        ("http://localhost:3000", true),
+        ("http://a.example", false),
+        ("https://b.example", false),
+        ("https://a.example.b.example", false),
+        ("null", false),
+    ] {
+        let answers =
+            [asked(&world, "OPTIONS", "/v1/send", &preflight(origin)).await, asked(&world, "GET", "/health", &[("origin", origin)]).await];
+        for answer in answers {
+            assert_eq!((told(&answer).as_deref(), answer.header("vary")), (allowed.then_some(origin), Some("origin")), "{origin}");
+        }
+    }
+}
