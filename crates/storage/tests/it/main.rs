@@ -1,11 +1,24 @@
 //! The store against a PostgreSQL of the tests' own: each rule of the crate's documentation, on a database per test.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail the test, as tests themselves do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail the test, as tests themselves do"
+)]
 
 mod accept;
 mod emails;
+mod health;
 mod keys;
+mod migrate;
 mod place;
+mod plans;
+mod pool;
 mod queue;
+mod server;
 mod settle;
 mod tenants;
+mod tls;
+mod wake;

@@ -1,0 +1,77 @@
+//! Statements are planned once and used for long: what they read must not grow with the tables.
+
+use selfmx_storage::{Lease, PoolSettings, Store};
+
+use crate::place::{LONG, Place, accept, permit, store, system};
+use crate::settle::{deferred, delivered};
+
+/// A plan that is made while the queue is nearly empty, which it is most of the time, is the one that a sudden burst meets.
+#[tokio::test]
+async fn plans_made_while_the_queue_was_short_read_little_when_it_is_long() {
+    let place = Place::new().await;
+    place.fill(60, "1", "now()").await;
+    place.database.execute("DELETE FROM queue; ANALYZE").await;
+    let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
+    work(&one, 12).await;
+    place.database.execute("DELETE FROM queue").await;
+    place.database.execute("VACUUM ANALYZE").await;
+    work(&one, 12).await;
+    place.fill(50_000, "n % 3", "now()").await;
+    let before = tuples_read(&place).await;
+    work(&one, 1).await;
+    drop(one);
+    let read = tuples_read_after_the_store_has_gone(&place).await - before;
+    assert!(read < 2_000, "{read} rows of the queue were read to work on a few");
+}
+
+/// Everything that is done to the queue, `times` times, on a mail or a few.
+async fn work(store: &Store, times: usize) {
+    for _ in 0..times {
+        for _ in 0..4 {
+            accept(store, &permit(), |_| {}).await;
+        }
+        let mut leases = store.queue_lease(&system(), 4, LONG).await.unwrap();
+        assert_eq!(leases.len(), 4);
+        let keys: Vec<_> = leases.iter().map(Lease::key).collect();
+        assert_eq!(store.queue_renew(&system(), &keys, LONG).await.unwrap().len(), 4);
+        store.queue_release(&system(), leases.split_off(3)).await.unwrap();
+        let settlements = [deferred(leases.remove(0)), delivered(leases.remove(0)), delivered(leases.remove(0))];
+        assert_eq!(store.queue_settle(&system(), &settlements).await.unwrap().len(), 3);
+    }
+}
+
+const READ: &str = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'queue'";
+
+async fn tuples_read(place: &Place) -> i64 {
+    place.ask(READ).await.parse().unwrap()
+}
+
+/// A process reports its counts at the latest when it ends.
+async fn tuples_read_after_the_store_has_gone(place: &Place) -> i64 {
+    let gone = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'selfmx'";
+    while place.ask(gone).await != "0" {}
+    tuples_read(place).await
+}
+
+#[tokio::test]
+async fn what_is_done_for_each_mail_is_prepared_once_for_each_connection() {
+    let place = Place::with_pool(PoolSettings { size: 1, ..PoolSettings::default() }).await;
+    let ask = "CREATE TABLE prepared (word text); \
+         CREATE FUNCTION ask() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN TRUNCATE prepared; INSERT INTO prepared SELECT left(statement, 400) FROM pg_prepared_statements; RETURN NEW; END $$; \
+         CREATE TRIGGER ask BEFORE INSERT ON emails FOR EACH ROW EXECUTE FUNCTION ask()";
+    place.database.execute(ask).await;
+    for _ in 0..3 {
+        work(&place.store, 1).await;
+    }
+    let prepared = place.database.query_texts("SELECT word FROM prepared").await;
+    for statement in [
+        "WITH input AS (SELECT",
+        "WITH due AS MATERIALIZED",
+        "UPDATE queue SET due_at = now() + ",
+        "UPDATE queue SET due_at = now(), lease_token",
+        "WITH input AS MATERIALIZED",
+    ] {
+        assert_eq!(prepared.iter().filter(|word| word.contains(statement)).count(), 1, "{statement}: {prepared:#?}");
+    }
+    assert_eq!(prepared.len(), 5, "{prepared:#?}");
+}
