@@ -4,6 +4,7 @@ mod access;
 mod conventions;
 mod crash;
 mod curl;
+mod delivery;
 mod emails;
 mod forms;
 mod health;
