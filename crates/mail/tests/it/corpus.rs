@@ -122,7 +122,9 @@ fn check_parts(name: &str, draft: &Draft, seen: &Seen) {
 /// A text is the same but for the kind of its line ends, and for one line end more where the message needs it.
 fn assert_text(name: &str, part: &SeenPart, expected: &str) {
     let unix = |text: &str| text.replace("\r\n", "\n").replace('\r', "\n");
-    let (seen, expected) = (unix(&String::from_utf8(content(part)).unwrap()), unix(expected));
+    let seen = String::from_utf8(content(part)).unwrap();
+    assert!(!seen.replace("\r\n", "").contains(['\r', '\n']), "{name}: text has CRLF line ends before it is encoded");
+    let (seen, expected) = (unix(&seen), unix(expected));
     assert!(seen == expected || seen == format!("{expected}\n"), "{name}: {seen:?} for {expected:?}");
 }
 

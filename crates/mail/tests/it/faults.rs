@@ -86,6 +86,7 @@ async fn a_relay_that_hangs_up_or_closes_hurts_one_message_only() {
             assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Deferred(_))), "{phase:?}, {act:?}: {verdicts:?}");
             assert_eq!(kinds(&relay.deliver(&to(&["b"]), &message).await), ["delivered"], "{phase:?}, {act:?}");
             assert_eq!(sink.ledger().delivered_count(), 2);
+            assert_eq!(sink.ledger().connections(), 2, "what the relay may have taken is not offered at once again");
         }
     }
 }

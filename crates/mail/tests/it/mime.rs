@@ -113,3 +113,15 @@ proptest! {
         prop_assert!(!header.contains("hidden"), "a Bcc recipient is shown");
     }
 }
+
+#[test]
+fn a_field_in_ascii_is_folded_and_not_encoded() {
+    let links = format!("<https://x.example/{}>, <mailto:unsubscribe@x.example?subject={}>", "t".repeat(300), "u".repeat(100));
+    let references = "<a.long.message.id@x.example> ".repeat(40).trim_end().to_owned();
+    for (name, value) in [("List-Unsubscribe", links), ("References", references), ("X-Short", "a  b".to_owned())] {
+        let header = CustomHeader { name: name.parse().unwrap(), value: value.parse().unwrap() };
+        let message = message(&draft(DraftParts { headers: vec![header], ..parts() }));
+        let unfolded = String::from_utf8(message.into_octets()).unwrap().replace("\r\n ", " ");
+        assert!(unfolded.contains(&format!("\r\n{name}: {value}\r\n")), "{unfolded}");
+    }
+}

@@ -186,6 +186,8 @@ async fn auth_that_fails_for_now_is_tried_again_and_auth_that_cannot_be_holds() 
         let sink = Sink::start(SinkSettings { faults: faults.clone(), mechanisms: mechanisms.clone(), ..guarded(&certificate) }).await;
         let impatient = RelaySettings { timeout: Duration::from_secs(5), ..trusting(&sink, &certificate) };
         assert_eq!(deliver(impatient).await.1, [expected], "{faults:?}, {mechanisms:?}");
+        let asked = sink.ledger().commands().iter().any(|(_, command)| command == "AUTH");
+        assert_eq!(asked, mechanisms.iter().any(|mechanism| mechanism != "CRAM-MD5"), "{mechanisms:?}");
     }
 }
 
