@@ -2,7 +2,7 @@
 //!
 //! | noun | what it is |
 //! |---|---|
-//! | [`compose`], [`Message`] | a draft as RFC 5322 octets, by a pure function |
+//! | [`compose()`], [`Message`] | a draft as RFC 5322 octets, by a pure function |
 //! | [`Envelope`] | who the message is from and whom it goes to |
 //! | [`Relay`], [`RelaySettings`], [`RelayStatus`] | one SMTP relay, its connections kept between messages |
 //! | [`Transport`], [`Capture`] | where mail goes: to a relay, or nowhere |
