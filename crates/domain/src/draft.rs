@@ -29,7 +29,7 @@ impl FromStr for Mode {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        [Self::Live, Self::Test].into_iter().find(|mode| mode.as_str() == text).ok_or(Problem::NotOneOf("live, test"))
+        [Self::Live, Self::Test].into_iter().find(|mode| mode.as_str() == text).ok_or(Problem::NotOneOf("one of: live, test"))
     }
 }
 
@@ -64,7 +64,7 @@ impl FromStr for Priority {
         [Self::High, Self::Normal, Self::Low]
             .into_iter()
             .find(|priority| priority.as_str() == text)
-            .ok_or(Problem::NotOneOf("high, normal, low"))
+            .ok_or(Problem::NotOneOf("one of: high, normal, low"))
     }
 }
 

@@ -71,8 +71,8 @@ pub enum Problem {
     /// A time that has to be in the future and is not.
     #[error("must be in the future")]
     Past,
-    /// A value that is none of a fixed list.
-    #[error("must be one of: {0}")]
+    /// A value that is none of those allowed, which the text tells.
+    #[error("must be {0}")]
     NotOneOf(&'static str),
 }
 

@@ -71,7 +71,7 @@ impl Query {
             (None, None) => PageStart::First,
             (Some(after), None) => PageStart::After(cursor(after)?),
             (None, Some(page)) => PageStart::Number(number(page)?),
-            (Some(_), Some(_)) => return Err(wrong(Problem::NotOneOf("a page without `after`"), "page")),
+            (Some(_), Some(_)) => return Err(wrong(Problem::NotOneOf("used without `after`"), "page")),
         };
         Ok(Some(PageRequest { start, limit }))
     }

@@ -46,6 +46,6 @@ fn revoked(query: &Query) -> Result<RevokedKeys, Failure> {
     match query.text("include") {
         None => Ok(RevokedKeys::Hidden),
         Some("revoked") => Ok(RevokedKeys::Included),
-        Some(_) => Err(RequestError::from(Problem::NotOneOf("revoked").at("include")).into()),
+        Some(_) => Err(RequestError::from(Problem::NotOneOf("`revoked`").at("include")).into()),
     }
 }
