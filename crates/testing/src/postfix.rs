@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot have its relay has failed")]
 
 mod folders;
+mod guardian;
 mod programs;
 mod smtp_sink;
 
@@ -12,7 +13,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
-use self::programs::{INSTALL, free_address, is_root, program};
+use self::guardian::Guardian;
+use self::programs::{INSTALL, free_address, is_installed, is_root, program};
 use crate::Certificate;
 
 pub use smtp_sink::SmtpSink;
@@ -23,6 +25,8 @@ pub use smtp_sink::SmtpSink;
 /// thrown away.
 #[derive(Debug)]
 pub struct Postfix {
+    /// Before the folder, which it needs to the end.
+    _guardian: Guardian,
     folder: TempDir,
     address: SocketAddr,
     certificate: Certificate,
@@ -41,6 +45,7 @@ impl Postfix {
     /// Without root and without Postfix, with the line that helps.
     #[must_use]
     pub fn start(next: Option<SocketAddr>) -> Self {
+        assert!(["postfix", "saslpasswd2"].iter().all(|name| is_installed(name)), "{INSTALL}");
         assert!(is_root(), "Postfix starts as root only: run this test as root");
         let folder = tempfile::Builder::new().prefix("postfix-").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -48,9 +53,11 @@ impl Postfix {
         let address = free_address();
         folders::write(folder.path(), &certificate);
         folders::write_configuration(folder.path(), address, next);
-        let postfix = Self { folder, address, certificate };
-        let started = postfix.command("start");
-        assert!(started.0, "Postfix did not start: {}\n{}", started.1, postfix.log());
+        let stop = "postfix -c \"$1/etc\" stop || postfix -c \"$1/etc\" abort\nrm -rf \"$1\"";
+        let guardian = Guardian::new("", stop, &[folder.path().display().to_string()]);
+        let started = program("postfix").arg("-c").arg(folder.path().join("etc")).arg("start").output().unwrap();
+        let postfix = Self { _guardian: guardian, folder, address, certificate };
+        assert!(started.status.success(), "Postfix did not start: {}\n{}", String::from_utf8_lossy(&started.stderr), postfix.log());
         postfix
     }
 
@@ -70,20 +77,5 @@ impl Postfix {
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    /// Runs `postfix <verb>` for this instance: whether it went well, and what it said.
-    fn command(&self, verb: &str) -> (bool, String) {
-        let output = program("postfix").arg("-c").arg(self.folder.path().join("etc")).arg(verb).output().expect(INSTALL);
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-}
-
-impl Drop for Postfix {
-    fn drop(&mut self) {
-        let (stopped, _) = self.command("stop");
-        if !stopped {
-            self.command("abort");
-        }
     }
 }

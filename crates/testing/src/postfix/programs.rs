@@ -18,6 +18,18 @@ pub(super) fn program(name: &str) -> Command {
     command
 }
 
+/// A shell that runs a script and finds the same programs; its arguments follow.
+pub(super) fn shell(script: &str) -> Command {
+    let mut command = program("sh");
+    command.args(["-c", script, "sh"]);
+    command
+}
+
+/// Whether a program is there.
+pub(super) fn is_installed(name: &str) -> bool {
+    PROGRAMS.split(':').any(|folder| Path::new(folder).join(name).exists())
+}
+
 pub(super) fn is_root() -> bool {
     // The owner of what a process has just made is the process.
     let made = tempfile::NamedTempFile::new().unwrap();

@@ -2,15 +2,15 @@
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::programs::{INSTALL, free_address, is_root, program};
+use super::guardian::Guardian;
+use super::programs::{INSTALL, free_address, is_installed, is_root};
 
 /// Postfix's own `smtp-sink`: fast, and keeps nothing. Stopped when it is dropped.
 #[derive(Debug)]
 pub struct SmtpSink {
-    process: Child,
+    _guardian: Guardian,
     address: SocketAddr,
 }
 
@@ -22,15 +22,14 @@ impl SmtpSink {
     /// Without Postfix's programs, with the line that installs them.
     #[must_use]
     pub fn start(options: &[&str]) -> Self {
+        assert!(is_installed("smtp-sink"), "{INSTALL}");
         let address = free_address();
-        let mut command = program("smtp-sink");
-        if is_root() {
-            command.args(["-u", "postfix"]);
-        }
-        let process = command.args(options).arg(address.to_string()).arg("256").stdout(Stdio::null()).spawn().expect(INSTALL);
-        let mut sink = Self { process, address };
-        sink.wait_until_it_greets();
-        sink
+        let user: &[&str] = if is_root() { &["-u", "postfix"] } else { &[] };
+        let mut arguments: Vec<String> = user.iter().chain(options).map(|option| (*option).to_owned()).collect();
+        arguments.extend([address.to_string(), "256".to_owned()]);
+        let guardian = Guardian::new("smtp-sink \"$@\" & sink=$!", "kill -KILL $sink", &arguments);
+        wait_until_it_greets(address);
+        Self { _guardian: guardian, address }
     }
 
     /// Where it listens.
@@ -38,25 +37,17 @@ impl SmtpSink {
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
-
-    fn wait_until_it_greets(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            let greeted = TcpStream::connect(self.address).and_then(|mut tcp| tcp.read_exact(&mut [0; 4]));
-            if greeted.is_ok() {
-                return;
-            }
-            let ended = self.process.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < deadline, "smtp-sink does not answer: {ended:?}, {greeted:?}");
-            // Nothing tells when another program has begun to listen.
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
 }
 
-impl Drop for SmtpSink {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+fn wait_until_it_greets(address: SocketAddr) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let greeted = TcpStream::connect(address).and_then(|mut tcp| tcp.read_exact(&mut [0; 4]));
+        if greeted.is_ok() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "smtp-sink does not answer: {greeted:?}");
+        // Nothing tells when another program has begun to listen.
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
