@@ -218,7 +218,7 @@ impl Draft {
     /// header given twice.
     pub fn new(parts: DraftParts, limits: &Limits) -> Result<Self, FieldError> {
         bounded(parts.reply_to.len(), limits.reply_to, "addresses", "reply_to")?;
-        bounded(parts.headers.len(), limits.headers, "headers", "headers")?;
+        check_headers(&parts.headers, limits)?;
         bounded(parts.tags.len(), limits.tags, "tags", "tags")?;
         check_attachments(&parts.attachments, limits)?;
         Ok(Self {
@@ -310,6 +310,15 @@ fn bounded(count: usize, limit: usize, unit: &'static str, field: &'static str) 
     Ok(())
 }
 
+fn check_headers(headers: &[CustomHeader], limits: &Limits) -> Result<(), FieldError> {
+    bounded(headers.len(), limits.headers, "headers", "headers")?;
+    let mut seen = HashSet::new();
+    match headers.iter().find(|header| !seen.insert(header.name.as_str().to_ascii_lowercase())) {
+        Some(header) => Err(Problem::RepeatedHeader.at(format!("headers.{}", header.name))),
+        None => Ok(()),
+    }
+}
+
 fn check_attachments(attachments: &[Attachment], limits: &Limits) -> Result<(), FieldError> {
     bounded(attachments.len(), limits.attachments, "files", "attachments")?;
     let octets: usize = attachments.iter().map(|attachment| attachment.content.len()).sum();
@@ -353,6 +362,8 @@ mod tests {
         assert_eq!(refused(|parts| parts.attachments = vec![file("", 101)]).field, "attachments");
         assert_eq!(refused(|parts| parts.attachments = vec![file("", 1); 11]).field, "attachments");
         assert_eq!(refused(|parts| parts.attachments = vec![file("c", 1), file("c", 1)]).field, "attachments[1].content_id");
+        let header = |name: &str| CustomHeader { name: name.parse().unwrap(), value: "v".parse().unwrap() };
+        assert_eq!(refused(|parts| parts.headers = vec![header("References"), header("references")]).field, "headers.references");
         assert_eq!(refused(|parts| parts.tags = vec!["t".parse().unwrap(); 11]).field, "tags");
     }
 

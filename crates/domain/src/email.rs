@@ -120,7 +120,10 @@ impl std::str::FromStr for EventKind {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed"))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed"))
     }
 }
 

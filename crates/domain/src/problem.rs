@@ -50,6 +50,9 @@ pub enum Problem {
     /// A header that the server writes itself, or that would forge another's.
     #[error("the header `{0}` is set by the server or has a field of its own")]
     ReservedHeader(String),
+    /// The same header twice, in whatever case.
+    #[error("each header may be given once, whatever its case")]
+    RepeatedHeader,
     /// No media type of RFC 2045 section 5.1.
     #[error("is no media type: write `type/subtype`, with parameters as `; name=value`")]
     NotAMediaType,

@@ -61,7 +61,10 @@ impl FromStr for EmailStatus {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(Problem::NotOneOf("one of: queued, sending, delivered, bounced, failed"))
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(Problem::NotOneOf("one of: queued, sending, delivered, bounced, failed"))
     }
 }
 
