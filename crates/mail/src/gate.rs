@@ -54,9 +54,17 @@ impl Gate {
 
     /// The relay cannot be used.
     pub(crate) fn close(&self, reason: String, now: Instant) {
-        tracing::warn!(reason, "the relay is held");
+        tracing::warn!(reason = without_address(&reason), "the relay is held");
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (RelayStatus::Held { reason }, Some(now + self.hold));
     }
+}
+
+/// What a log may hold of a relay's words: up to where they repeat an address.
+fn without_address(reason: &str) -> &str {
+    let Some((before, _)) = reason.split_once('@') else { return reason };
+    // A quoted local part may hold spaces.
+    let end = before.find(['<', '"']).or_else(|| before.rfind(' ')).unwrap_or(0);
+    before.split_at_checked(end).map_or("", |(told, _)| told.trim_end())
 }
 
 #[cfg(test)]
@@ -75,5 +83,18 @@ mod tests {
         assert_eq!(gate.closed(after(31)), Some("535 no".to_owned()), "only one tries");
         gate.open();
         assert_eq!((gate.status(), gate.closed(after(32))), (RelayStatus::Ready, None));
+    }
+
+    #[test]
+    fn a_relay_s_words_are_logged_up_to_an_address() {
+        for (reason, told) in [
+            ("the relay refused our credentials: 535 5.7.8 No", "the relay refused our credentials: 535 5.7.8 No"),
+            ("530 5.7.0 <a@x.example>: log in first", "530 5.7.0"),
+            ("530 5.7.0 sender a@x.example refused", "530 5.7.0 sender"),
+            ("530 5.7.0 <\"a b\"@x.example>: no", "530 5.7.0"),
+            ("a@x.example", ""),
+        ] {
+            assert_eq!(without_address(reason), told, "{reason}");
+        }
     }
 }
