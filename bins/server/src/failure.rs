@@ -20,8 +20,8 @@ pub(crate) enum Failure {
     /// The schema is older than the program, and migrating was switched off.
     #[error("the database is not migrated and DB_AUTO_MIGRATE=false: run `selfmx migrate` first")]
     NotMigrated,
-    /// The relay's settings cannot be used.
-    #[error("the SMTP relay cannot be used: {0}")]
+    /// The relay's settings cannot be used together.
+    #[error("SMTP_HOST, SMTP_TLS, SMTP_USER and SMTP_PASS cannot be used together: {0}")]
     Relay(#[from] selfmx_mail::RelayError),
     /// The route table contradicts itself.
     #[error("the routes cannot be served: {0}")]

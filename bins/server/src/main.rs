@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("selfmx: {failure}");
-            ExitCode::from(if matches!(failure, Failure::Usage(_) | Failure::Setting(_)) { 2 } else { 1 })
+            ExitCode::from(if matches!(failure, Failure::Usage(_) | Failure::Setting(_) | Failure::Relay(_)) { 2 } else { 1 })
         }
     }
 }

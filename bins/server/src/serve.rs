@@ -27,20 +27,24 @@ use crate::signals::Signals;
 const DRAIN: Duration = Duration::from_secs(29);
 const KEY_USE: Duration = Duration::from_secs(5);
 
+/// The relay where there is one, and where mail goes.
+type Outgoing = (Option<Arc<Relay>>, Transport);
+
 /// Runs the server until SIGTERM or SIGINT.
 pub(crate) async fn serve(environment: &Environment) -> Result<(), Failure> {
-    let settings = Settings::read(environment)?;
+    let mut settings = Settings::read(environment)?;
+    let relay = relay(settings.relay.take())?;
     let mut signals = Signals::new()?;
     let opened = tokio::select! {
         opened = Opened::open(settings.store.database.clone()) => opened?,
         () = signals.next() => return Ok(()),
     };
-    let served = run(settings, &opened, signals).await;
+    let served = run(settings, relay, &opened, signals).await;
     let closed = opened.close().await;
     served.and(closed)
 }
 
-async fn run(settings: Settings, opened: &Opened, mut signals: Signals) -> Result<(), Failure> {
+async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, mut signals: Signals) -> Result<(), Failure> {
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     #[expect(clippy::disallowed_methods, reason = "this is where the server assumes its own authority")]
     let system = System::assume();
@@ -54,7 +58,6 @@ async fn run(settings: Settings, opened: &Opened, mut signals: Signals) -> Resul
     {
         first_key::show(&secret);
     }
-    let (relay, transport) = relay(settings.relay)?;
     let listener = listen(&settings.door).await?;
     let worker = Worker::new(store.clone(), system, transport, Arc::clone(&entropy), settings.worker);
     let limits = Limits::default();
@@ -93,8 +96,7 @@ async fn until_drained(listener: TcpListener, app: App, http: HttpSettings, work
     Ok(())
 }
 
-/// The relay where there is one, and where mail goes.
-fn relay(settings: Option<RelaySettings>) -> Result<(Option<Arc<Relay>>, Transport), Failure> {
+fn relay(settings: Option<RelaySettings>) -> Result<Outgoing, Failure> {
     let Some(settings) = settings else {
         tracing::warn!("SMTP_HOST is not set: mail is captured, not sent; GET /v1/emails/{{id}}/raw shows it");
         return Ok((None, Transport::Capture(Capture::NoRelay)));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rustls::pki_types::ServerName;
 use selfmx_auth::Secret;
 use selfmx_domain::{Domain, RetryPolicy};
 use selfmx_http::{CorsOrigins, HttpSettings};
@@ -106,11 +107,11 @@ fn door(environment: &Environment) -> Result<Door, SettingError> {
 }
 
 fn relay(environment: &Environment) -> Result<Option<RelaySettings>, SettingError> {
-    let Some(host) = environment.text("SMTP_HOST")? else {
-        return Ok(None);
-    };
+    let name = |text: &str| ServerName::try_from(text).ok().map(|_| text.to_owned());
+    let host = environment.read("SMTP_HOST", "a host name or an IP address", name)?;
+    // All are read, also where there is no host: a wrong value is told, whether it counts or not.
     let port = environment.number("SMTP_PORT", 1..=65535, 587_u16)?;
-    let mut settings = RelaySettings::new(host, port, helo());
+    let mut settings = RelaySettings::new(host.as_deref().unwrap_or_default(), port, helo());
     if !environment.flag("SMTP_TLS", true)? {
         settings.security = Security::Plain;
     }
@@ -125,7 +126,7 @@ fn relay(environment: &Environment) -> Result<Option<RelaySettings>, SettingErro
     };
     settings.timeout = seconds(environment, "SMTP_TIMEOUT", 30)?;
     settings.pool_size = environment.number("SMTP_POOL_SIZE", 1..=1000, 10)?;
-    Ok(Some(settings))
+    Ok(host.map(|_| settings))
 }
 
 fn worker(environment: &Environment, relay: Option<&RelaySettings>) -> Result<WorkerSettings, SettingError> {
@@ -212,6 +213,8 @@ mod tests {
             (vec![("QUEUE_WORKERS", "0")], "QUEUE_WORKERS=0 is not allowed: a whole number from 1 to 256"),
             (vec![("DB_AUTO_MIGRATE", "no")], "true or false"),
             (vec![("SMTP_HOST", "h"), ("SMTP_USER", "u")], "SMTP_USER is set without SMTP_PASS"),
+            (vec![("SMTP_HOST", "h:587")], "SMTP_HOST=h:587 is not allowed: a host name or an IP address"),
+            (vec![("SMTP_PORT", "smtp")], "SMTP_PORT=smtp is not allowed"),
             (vec![("TLS_CERT", "c.pem")], "TLS_CERT is set without TLS_KEY"),
             (vec![("CORS_ORIGINS", "https://a.example,b.example")], "CORS_ORIGINS="),
             (vec![("TRUSTED_PROXIES", "10.0.0.0/33")], "TRUSTED_PROXIES=10.0.0.0/33"),
