@@ -15,16 +15,40 @@ pub enum Access {
     Platform(Permission),
 }
 
-/// What a handler may ask for as its first argument. It is the route's declaration of access: a handler that asks for nothing is no handler of
-/// [`Route::get`](crate::Route::get) and its like.
+/// What a handler may ask for as its first argument. It is the route's declaration of access:
 ///
-/// ```compile_fail
-/// use selfmx_http::{Answer, Call, Route};
+/// ```
 /// use selfmx_app::App;
+/// use selfmx_auth::{Permission, Permit, needs};
+/// use selfmx_http::{Access, Answer, Call, Failure, Route};
 ///
-/// async fn undeclared(call: Call<App>) -> Answer { unimplemented!() }
+/// async fn declared(_permit: Permit<needs::Send>, _call: Call<App>) -> Answer { Err(Failure::NotFound) }
+///
+/// let route: Route<App> = Route::get("/v1/secrets", declared);
+/// assert_eq!(route.info().access, Access::Permission(Permission::Send));
+/// ```
+///
+/// A handler that asks for nothing is no handler of [`Route::get`](crate::Route::get) and its like:
+///
+/// ```compile_fail,E0593
+/// use selfmx_app::App;
+/// use selfmx_http::{Answer, Call, Failure, Route};
+///
+/// async fn undeclared(_call: Call<App>) -> Answer { Err(Failure::NotFound) }
 ///
 /// let route: Route<App> = Route::get("/v1/secrets", undeclared);
+/// ```
+///
+/// nor is one that asks for what proves nothing:
+///
+/// ```compile_fail,E0277
+/// use selfmx_app::App;
+/// use selfmx_auth::Secret;
+/// use selfmx_http::{Answer, Call, Failure, Route};
+///
+/// async fn unproven(_secret: Secret, _call: Call<App>) -> Answer { Err(Failure::NotFound) }
+///
+/// let route: Route<App> = Route::get("/v1/secrets", unproven);
 /// ```
 pub trait Admit: Sized + Send + 'static {
     /// Whom it admits.

@@ -1,7 +1,6 @@
 //! Reading a body: bounded in size, in time, and together with all others in memory.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
@@ -48,19 +47,12 @@ pub(crate) struct Body {
     bounds: Bounds,
     room: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
-    read: Arc<AtomicBool>,
 }
 
 impl Body {
     /// A body that nobody has read yet, and that takes its octets from `room`.
-    pub(crate) fn new(incoming: Incoming, bounds: Bounds, room: Arc<Semaphore>) -> Self {
-        let read = Arc::new(AtomicBool::new(incoming.is_end_stream()));
-        Self { incoming, bounds, room, held: None, read }
-    }
-
-    /// Tells, whenever it is asked, whether the body was read to its end.
-    pub(crate) fn is_read(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.read)
+    pub(crate) const fn new(incoming: Incoming, bounds: Bounds, room: Arc<Semaphore>) -> Self {
+        Self { incoming, bounds, room, held: None }
     }
 
     /// Reads all of it, where `headers` say that it is plain JSON.
@@ -76,7 +68,6 @@ impl Body {
         loop {
             let frame = timeout_at(begin + self.bounds.time_for(octets.len()), self.incoming.frame());
             let Some(frame) = frame.await.or(Err(Failure::BodyTooSlow))? else {
-                self.read.store(true, Ordering::Relaxed);
                 return Ok(octets);
             };
             let Ok(part) = frame.map_err(Failure::Body)?.into_data() else { continue };

@@ -4,13 +4,12 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, HeaderValue, ORIGIN};
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, ORIGIN};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use selfmx_domain::ApiKeyId;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -43,8 +42,6 @@ pub(crate) struct Known {
     pub(crate) pattern: Option<&'static str>,
     /// The key that asks.
     pub(crate) key: Option<ApiKeyId>,
-    /// Whether its body was read to its end.
-    body_read: Option<Arc<AtomicBool>>,
 }
 
 impl<S: Doorkeeper> Connection<S> {
@@ -85,7 +82,7 @@ impl<S: Doorkeeper> Connection<S> {
 
     /// The answer with all that every answer has, and its line in the log.
     async fn logged(&self, begin: Instant, id: &str, head: Parts, body: Incoming, refused: Option<Failure>) -> Response<Outgoing> {
-        let (method, version, origin) = (head.method.clone(), head.version, head.headers.get(ORIGIN).cloned());
+        let (method, origin) = (head.method.clone(), head.headers.get(ORIGIN).cloned());
         let client = client_address(self.peer, &head.headers, &self.shared.settings.trusted_proxies);
         let mut known = Known::default();
         let answer = match refused {
@@ -100,10 +97,6 @@ impl<S: Doorkeeper> Connection<S> {
         cors::admit(&mut reply.headers, origin.as_ref(), &self.shared.settings.cors_origins);
         if let Ok(id) = HeaderValue::from_str(id) {
             reply = reply.with(marks::REQUEST_ID, id);
-        }
-        let unread = known.body_read.is_some_and(|read| !read.load(Ordering::Relaxed));
-        if unread && version != Version::HTTP_2 {
-            reply = reply.with(CONNECTION, HeaderValue::from_static("close"));
         }
         self.outgoing(reply.with(CACHE_CONTROL, HeaderValue::from_static("no-store")), &method)
     }
@@ -126,7 +119,6 @@ impl<S: Doorkeeper> Connection<S> {
         let bounds = self.shared.bounds(route.body);
         bounds.check_declared(&head.headers)?;
         let body = Body::new(body, bounds, Arc::clone(&self.shared.room));
-        known.body_read = Some(body.is_read());
         let state = Arc::clone(&self.shared.state);
         match &route.entry {
             Entry::Public(handler) => handler(Call::new(state, head.headers, segments, Query::default(), body)).await,

@@ -102,7 +102,9 @@ async fn what_is_no_id_and_what_is_no_path_look_alike() {
     for id in ids {
         answers.push(exchange(server.address, request("DELETE", &format!("/things/{id}"), &lines)).await);
     }
-    answers.push(get(&server, "/nothing", &lines).await);
+    for path in ["/nothing", "/missing"] {
+        answers.push(get(&server, path, &lines).await);
+    }
     assert_eq!((answers[0].status, answers[0].code().as_str()), (404, "not_found"));
     assert!(answers.windows(2).all(|pair| pair[0].body == pair[1].body));
     let encoded = "/things/%6dsg_01h455vb4pex5vsknk084sn02q";

@@ -1,5 +1,6 @@
 //! HTTP/2 with prior knowledge, on the same port (H5).
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -135,6 +136,23 @@ async fn work_that_the_client_has_lost_interest_in_still_counts() {
     while status != 200 {
         (status, ..) = read(sender.clone().send_request(request(Method::GET, "/open")).await).await;
     }
+}
+
+#[tokio::test]
+async fn work_that_was_begun_is_finished_though_the_client_has_gone() {
+    let mut server = start(HttpSettings::default()).await;
+    let (mut sender, connection) = connect(&server).await;
+    let lost = tokio::spawn(sender.send_request(request(Method::GET, "/wait")));
+    server.state.wait_for(1).await;
+    lost.abort();
+    assert!(lost.await.is_err());
+    drop(sender);
+    connection.await.unwrap().unwrap();
+    server.drain.cancel();
+    assert!(timeout(Duration::from_millis(300), &mut server.serving).await.is_err());
+    server.state.release.add_permits(1);
+    assert_eq!((&mut server.serving).await.unwrap(), Drained::Completely);
+    assert_eq!(server.state.finished.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

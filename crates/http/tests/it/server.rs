@@ -123,6 +123,7 @@ fn table() -> Vec<Route<State>> {
         Route::public("/broken", broken),
         Route::public("/wait", wait),
         Route::get("/any", any),
+        Route::get("/missing", missing),
         Route::get("/platform", platform).with_parameters(&["limit"]),
         Route::post("/measure", measure),
         Route::post("/email", measure).with_email_body(),
@@ -155,6 +156,10 @@ async fn wait(call: Call<State>) -> Answer {
 
 async fn any(principal: Principal, _call: Call<State>) -> Answer {
     Reply::ok(&json!({"key": principal.key().name.as_str()}))
+}
+
+async fn missing(_principal: Principal, _call: Call<State>) -> Answer {
+    Err(Error::NotFound.into())
 }
 
 async fn platform(_permit: PlatformPermit<needs::All>, call: Call<State>) -> Answer {
