@@ -1,4 +1,5 @@
 //! Deaths: of PostgreSQL, of us, and what they leave behind.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that goes wrong")]
 
 use std::fs;
 use std::time::Duration;
@@ -89,14 +90,44 @@ async fn a_dead_servers_process_id_may_be_anothers() {
 async fn a_start_waits_for_a_server_that_is_stopping() {
     let place = Place::new();
     let leaving = PgBox::open(place.detached()).await.unwrap();
-    let session = connect(&leaving, DATABASE).await;
+    starts_after(&place, &leaving).await;
+}
+
+#[tokio::test]
+async fn a_start_waits_for_a_server_that_was_started_by_hand_and_is_stopping() {
+    let place = Place::new();
+    PgBox::open(place.tethered()).await.unwrap().stop().await.unwrap();
+    let mut by_hand = place.by_hand();
+    let leaving = PgBox::open(place.detached()).await.unwrap();
+    starts_after(&place, &leaving).await;
+    by_hand.wait().unwrap();
+}
+
+async fn starts_after(place: &Place, leaving: &PgBox) {
+    let session = connect(leaving, DATABASE).await;
     let pid = place.postmaster();
     // A smart shutdown: it waits for the session.
     place.kill(Signal::SIGTERM);
-    wait_until("the record to say so", || fs::read_to_string(place.path("cluster/postmaster.pid")).unwrap().contains("stopping"));
-    let (server, ()) = tokio::join!(PgBox::open(place.tethered()), async { drop(session) });
+    wait_until("the record to say so", || place.record().contains("stopping"));
+    let (server, ()) = tokio::join!(PgBox::open(place.tethered()), async {
+        // Let the other one look first.
+        tokio::task::yield_now().await;
+        drop(session);
+    });
+    let server = server.unwrap();
     assert_ne!(place.postmaster(), pid);
-    assert_eq!(sql(&server.unwrap(), "SELECT 1").await, "1");
+    assert_eq!(sql(&server, "SELECT 1").await, "1");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_not_taken_for_ready() {
+    let place = Place::new();
+    let server = PgBox::open(place.tethered()).await.unwrap();
+    place.kill(Signal::SIGSTOP);
+    let error = PgBox::open(place.tethered().start_limit(Duration::from_millis(1))).await.unwrap_err();
+    place.kill(Signal::SIGCONT);
+    assert!(matches!(error, Error::StartTimedOut { .. }), "{error}");
+    assert_eq!(server.stop().await.unwrap(), Stopped::Down);
 }
 
 #[tokio::test]

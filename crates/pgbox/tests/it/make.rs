@@ -1,6 +1,7 @@
 //! The first start: what is made, and that half of it is made again.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use selfmx_pgbox::{PgBox, Stopped};
 
@@ -72,11 +73,13 @@ async fn a_half_made_cluster_is_made_again() {
 }
 
 #[tokio::test]
-async fn an_empty_folder_that_exists_is_taken() {
+async fn an_empty_folder_that_exists_is_taken_and_closed() {
     let place = Place::new();
     fs::create_dir_all(place.path("cluster")).unwrap();
+    fs::set_permissions(place.data_dir(), Permissions::from_mode(0o755)).unwrap();
     let server = PgBox::open(place.tethered()).await.unwrap();
     assert_eq!(sql(&server, "SELECT 1").await, "1");
+    assert_eq!(mode(place.data_dir()), 0o700);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// Names the folder to a second process.
 const PLACE: &str = "PGBOX_TEST_PLACE";
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(120);
 
 /// A temporary folder for one server, which ends with it.
 pub(crate) struct Place {
@@ -67,8 +67,12 @@ impl Place {
     }
 
     pub(crate) fn postmaster(&self) -> Option<i32> {
-        let record = fs::read_to_string(self.path("cluster/postmaster.pid")).ok()?;
-        record.lines().next()?.parse().ok()
+        self.record().lines().next()?.parse().ok()
+    }
+
+    /// PostgreSQL's record of a running server, empty if there is none.
+    pub(crate) fn record(&self) -> String {
+        fs::read_to_string(self.path("cluster/postmaster.pid")).unwrap_or_default()
     }
 
     pub(crate) fn log(&self) -> String {
@@ -82,7 +86,7 @@ impl Place {
     /// Waits until the server's last process is gone.
     pub(crate) fn wait_until_down(&self) {
         let alive = fs::File::open(self.path("alive.lock")).unwrap();
-        wait_until("the server to end", || alive.try_lock_shared().is_ok());
+        wait_until("the server's last process to end", || alive.try_lock_shared().is_ok());
     }
 
     /// A command run as the user that the server runs as.
@@ -106,8 +110,7 @@ impl Place {
     pub(crate) fn by_hand(&self) -> Child {
         let mut command = self.as_server(programs(None).unwrap().program("postgres"));
         let child = command.arg("-D").arg(self.path("cluster")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let record = || fs::read_to_string(self.path("cluster/postmaster.pid")).unwrap_or_default();
-        wait_until("the server to be ready", || record().contains("ready"));
+        wait_until("the server to be ready", || self.record().contains("ready"));
         child
     }
 
@@ -135,7 +138,7 @@ impl Drop for Place {
         let runs = |pid| Path::new(self.of_process(pid, r#"cd -P "$1/cwd" 2>/dev/null && pwd -P"#).trim_end()) == cluster;
         if let Some(pid) = self.postmaster().filter(|pid| runs(*pid)) {
             kill(Pid::from_raw(pid), Signal::SIGQUIT).unwrap();
-            wait_until("the server to end", || !runs(pid));
+            wait_until("a left server to end", || !runs(pid));
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What cannot be opened, and what it then says.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use nix::unistd::geteuid;
 use selfmx_pgbox::{Error, PgBox, programs};
 
-use crate::place::{Place, mode, sql};
+use crate::place::{Place, mode, owner, sql};
 
 #[tokio::test]
 async fn no_programs_names_the_line_that_installs_them_and_the_alternative() {
@@ -94,6 +94,8 @@ async fn a_short_socket_folder_that_others_can_enter_is_not_used() {
     let linked = PgBox::open(place.tethered()).await.unwrap_err();
     fs::remove_file(&short).unwrap();
     fs::create_dir(&short).unwrap();
+    // The first attempt made the folder the server's user's own.
+    chown(&short, Some(owner(place.data_dir())), None).unwrap();
     let open_to_all = PgBox::open(place.tethered()).await.unwrap_err();
     fs::remove_dir(&short).unwrap();
     for error in [linked, open_to_all] {
