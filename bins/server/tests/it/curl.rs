@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test without curl has failed")]
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -33,4 +33,18 @@ pub(crate) fn shell(line: &str) -> Shown {
     let mut next = || told.next().unwrap().to_owned();
     let (status, version, content_type) = (next().parse().unwrap(), next(), next());
     Shown { status, content_type, version, body: serde_json::from_str(body).unwrap() }
+}
+
+/// Runs a shell command in which `curl` gets no answer, and gives its exit code.
+pub(crate) fn fails(line: &str) -> Option<i32> {
+    run(line).status.code()
+}
+
+fn run(line: &str) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    let told = "silent\nshow-error\nmax-time = 60\nwrite-out = \"\\n%{http_code} %{http_version} %{content_type}\"\n";
+    std::fs::write(home.path().join(".curlrc"), told).unwrap();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", line]).env("CURL_HOME", home.path()).env_remove("http_proxy").env_remove("https_proxy").stdin(Stdio::null());
+    command.output().expect(INSTALL)
 }

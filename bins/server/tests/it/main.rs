@@ -9,6 +9,7 @@ mod emails;
 mod forms;
 mod health;
 mod keys;
+mod operation;
 mod process;
 mod seed;
 mod send;

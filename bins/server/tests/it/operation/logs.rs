@@ -1,0 +1,187 @@
+//! The log: JSON lines that tell what happened, and neither secrets nor what mail says nor to whom.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use selfmx_testing::{Fault, Phase, Sink, SinkSettings};
+use serde_json::{Value, json};
+
+use crate::process::{KEY, command, database, until};
+use crate::world::{World, email, port, text};
+
+/// Part of everything that must be in no log.
+const CANARY: &str = "canary";
+
+fn lines(log: &str) -> Vec<Value> {
+    log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON line: {line}: {error}"))).collect()
+}
+
+/// A mail whose every field has the canary.
+fn whole() -> Value {
+    email(&json!({
+        "from": "From Canary <from-canary@sender.example>", "to": ["To Canary <fine-canary@r.example>", "gone-canary@r.example", "later-canary@r.example"],
+        "cc": "cc-canary@canary.example", "bcc": "bcc-canary@r.example", "reply_to": "reply-canary@r.example", "subject": "Subject canary", "text": "text canary",
+        "html": "<p>html canary</p>", "headers": {"X-Canary": "header canary"}, "tags": ["tag-canary"], "metadata": {"canary": "canary"},
+        "attachments": [{"filename": "canary.txt", "content": "Y2FuYXJ5", "content_id": "canary"}],
+    }))
+}
+
+/// Asks for everything that can go well or wrong, with the canary in every place.
+async fn everything(world: &World, key: &str) {
+    let sent = world.server.ask("POST", "/v1/send", Some(key), Some(&whole())).await;
+    assert_eq!(sent.status, 202, "{}", sent.json());
+    until(&world.database, "SELECT count(*) FROM recipients WHERE attempts = 0", "0").await;
+    let id = text(&sent.json()["id"]);
+    let bearer = format!("Bearer {key}");
+    let (good, wrong) = (("authorization", bearer.as_str()), ("authorization", "Bearer a-wrong-key-canary"));
+    let json = ("content-type", "application/json");
+    for (method, path, headers, body) in [
+        ("GET", "/v1/emails?to=later-canary@r.example&tag=canary", &[good][..], ""),
+        ("GET", &format!("/v1/emails/{id}"), &[good], ""),
+        ("GET", &format!("/v1/emails/{id}/raw"), &[good], ""),
+        ("GET", "/v1/emails/canary", &[good], ""),
+        ("GET", "/v1/emails?canary=canary", &[good], ""),
+        ("GET", "/canary?key=canary", &[], ""),
+        ("CANARY", "/v1/emails", &[good], ""),
+        ("GET", "/v1/emails", &[wrong], ""),
+        ("GET", "/v1/emails", &[("authorization", "Basic Y2FuYXJ5OmNhbmFyeQ==canary")], ""),
+        ("GET", "/v1/emails", &[("cookie", "canary"), ("user-agent", "canary"), ("referer", "canary"), ("traceparent", "canary")], ""),
+        ("GET", "/v1/emails", &[("x-forwarded-for", "canary"), ("x-request-id", "not visible canary")], ""),
+        ("POST", "/v1/send", &[good, json], "{\"canary\": \"canary\"}"),
+        ("POST", "/v1/send", &[good, json], "{\"from\": \"canary\", \"to\": \"canary\", \"subject\": \"canary\"}"),
+        ("POST", "/v1/send", &[good, json], "{\"canary"),
+        ("POST", "/v1/send", &[good, json], "{\"canary\":1,\"canary\":1}"),
+        ("POST", "/v1/send", &[good, ("content-type", "text/canary")], "canary"),
+        ("POST", "/v1/send", &[good, json, ("idempotency-key", "canary")], "{}"),
+        ("POST", "/v1/api-keys", &[good, json], "{\"name\": \"canary\", \"permissions\": [\"canary\"]}"),
+        ("POST", "/v1/tenants", &[good, json], "{\"name\": \"canary\"}"),
+        ("POST", "/v1/test-smtp", &[good], ""),
+    ] {
+        let answer = world.server.connect().await.send_octets(method, path, headers, body.into()).await.unwrap();
+        assert!(answer.status < 500 || path == "/v1/test-smtp", "{method} {path}: {}", answer.json());
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_is_secret_or_somebody_s_is_in_any_line_at_any_level() {
+    let faults = vec![
+        Fault::reply(Phase::Rcpt, "550 5.1.1 <gone-canary@r.example>: canary").for_local("gone-canary"),
+        Fault::reply(Phase::Rcpt, "450 4.2.1 <later-canary@r.example>: canary").for_local("later-canary"),
+    ];
+    let sink = Sink::start(SinkSettings { faults, ..SinkSettings::default() }).await;
+    let locked = Sink::start(SinkSettings { credentials: Some(("u".to_owned(), "p".to_owned())), ..SinkSettings::default() }).await;
+    let refusing = Sink::start(SinkSettings {
+        faults: vec![Fault::reply(Phase::Mail, "530 5.7.0 <from-canary@sender.example>: log in first")],
+        ..SinkSettings::default()
+    })
+    .await;
+    for (relay, login) in [(&sink, &[][..]), (&locked, &[("SMTP_USER", "user-canary"), ("SMTP_PASS", "pass-canary")]), (&refusing, &[])] {
+        let (database, port) = (database().await, port(relay));
+        let url = format!("{} password=url-canary", database.connection_string());
+        let mut variables = vec![
+            ("DATABASE_URL", url.as_str()),
+            ("API_KEY", "the-operator-s-canary"),
+            ("LOG_LEVEL", "debug"),
+            ("QUEUE_RETRY_DELAY", "3600"),
+        ];
+        variables.extend([("SMTP_HOST", "127.0.0.1"), ("SMTP_PORT", &port), ("SMTP_TLS", "false")]);
+        variables.extend(login);
+        let server = crate::process::Server::start_with(&variables).await;
+        let world = World { server, database };
+        let wanted = json!({"name": "Key canary", "permissions": ["*"]});
+        let made = world.server.ask("POST", "/v1/api-keys", Some("the-operator-s-canary"), Some(&wanted)).await.json();
+        let secret = text(&made["key"]);
+        if login.is_empty() && std::ptr::eq(relay, &sink) {
+            everything(&world, &secret).await;
+        } else {
+            // Held: no attempt counts, and why is in the database and in the log.
+            assert_eq!(world.server.ask("POST", "/v1/send", Some(&secret), Some(&whole())).await.status, 202);
+            until(&world.database, "SELECT count(reply_text) FROM recipients", "5").await;
+            world.server.ask("POST", "/v1/test-smtp", Some(&secret), None).await;
+            world.server.logged("the relay is held").await;
+        }
+        world
+            .database
+            .execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            )
+            .await;
+        world.server.ask("GET", "/v1/emails", Some(&secret), None).await;
+        let ended = world.server.stop().await;
+        assert_eq!(ended.standard_output, "");
+        let told: Vec<&str> =
+            ended.log.lines().filter(|line| line.to_lowercase().contains(CANARY) || line.contains(&secret[8..])).collect();
+        assert!(told.is_empty(), "{}", told.join("\n"));
+        let events = lines(&ended.log);
+        assert!(
+            events.iter().all(|event| event["timestamp"].is_string() && event["level"].is_string() && event["message"].is_string()),
+            "{}",
+            ended.log
+        );
+        // The silence is not that of a log that says nothing.
+        let attempt = events.iter().find(|event| event["message"] == "attempt").unwrap();
+        assert!(attempt["email_id"].as_str().unwrap().starts_with("msg_"), "{attempt}");
+    }
+}
+
+#[tokio::test]
+async fn each_request_is_one_line_that_names_its_route_and_who_asked() {
+    let world = World::start_with(&[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+    let key = world.key(json!({"name": "Reader", "permissions": ["logs:read"]})).await;
+    let bearer = format!("Bearer {}", key.secret);
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("x-request-id", "line-1"),
+        ("x-forwarded-for", "203.0.113.7"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    ];
+    let mut http = world.server.connect().await;
+    assert_eq!(http.send_octets("GET", "/v1/emails/msg_01h455vb4pex5vsknk084sn02q", &headers, Vec::new()).await.unwrap().status, 404);
+    assert_eq!(http.send_octets("GET", "/nowhere", &[("x-request-id", "line-2")], Vec::new()).await.unwrap().status, 404);
+    let ended = world.server.stop().await;
+    let line = |id: &str| lines(&ended.log).into_iter().filter(|line| line["request_id"] == id).collect::<Vec<_>>();
+    let (first, second) = (line("line-1"), line("line-2"));
+    assert_eq!((first.len(), second.len()), (1, 1));
+    let told = |line: &Value| {
+        json!([line["level"], line["message"], line["method"], line["route"], line["status"], line["key_id"], line["client"]])
+    };
+    assert_eq!(told(&first[0]), json!(["INFO", "request", "GET", "/v1/emails/{id}", 404, key.id, "203.0.113.7"]));
+    assert_eq!(told(&second[0]), json!(["INFO", "request", "GET", "-", 404, null, "127.0.0.1"]));
+    assert!(first[0]["duration_us"].is_u64() && first[0]["span"]["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736", "{}", first[0]);
+}
+
+#[tokio::test]
+async fn an_address_that_only_a_stranger_says_is_not_believed() {
+    let world = World::start().await;
+    let headers = [("x-request-id", "line-1"), ("x-forwarded-for", "203.0.113.7")];
+    world.server.connect().await.send_octets("GET", "/health", &headers, Vec::new()).await.unwrap();
+    let ended = world.server.stop().await;
+    let line = lines(&ended.log).into_iter().find(|line| line["request_id"] == "line-1").unwrap();
+    assert_eq!(line["client"], "127.0.0.1");
+}
+
+#[tokio::test]
+async fn the_level_and_the_form_are_the_operator_s() {
+    let database = database().await;
+    let started = async |variables: &[(&str, &str)]| {
+        let usual = [("DATABASE_URL", database.connection_string()), ("API_KEY", KEY)];
+        let mut command = command(&[&usual[..], variables].concat());
+        if !variables.iter().any(|(name, _)| *name == "LOG_FORMAT") {
+            command.env_remove("LOG_FORMAT");
+        }
+        command
+    };
+    // Where it is no terminal, JSON without being asked.
+    let ended = crate::process::Server::spawn(started(&[]).await).await.stop().await;
+    assert!(
+        lines(&ended.log).iter().any(|line| line["level"] == "WARN" && text(&line["message"]).contains("SMTP_HOST is not set")),
+        "{}",
+        ended.log
+    );
+    let mut child = started(&[("LOG_FORMAT", "text"), ("LOG_LEVEL", "warn")]).await.spawn().unwrap();
+    let mut log = tokio::io::BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    tokio::io::AsyncBufReadExt::read_line(&mut log, &mut line).await.unwrap();
+    // The first line of such a start is a warning, in plain words and without colours.
+    assert!(line.contains("WARN") && line.contains("SMTP_HOST is not set") && !line.contains('\u{1b}') && !line.starts_with('{'), "{line}");
+    child.kill().await.unwrap();
+}

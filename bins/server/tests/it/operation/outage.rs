@@ -1,0 +1,134 @@
+//! The database goes away while the server runs, and comes back.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
+use selfmx_pgbox::{Lifetime, PgBox, Settings};
+use selfmx_testing::{Sink, SinkSettings};
+use serde_json::{Value, json};
+
+use crate::process::{KEY, Server, eventually};
+use crate::world::{World, email, fault, text};
+
+#[tokio::test]
+async fn while_the_database_is_down_the_answer_is_503_and_afterwards_all_goes_on() {
+    let folder = tempfile::Builder::new().prefix("selfmx-outage-").permissions(Permissions::from_mode(0o755)).tempdir().unwrap();
+    let settings = || Settings::new(folder.path().join("postgres")).lifetime(Lifetime::Tethered);
+    let postgres = PgBox::open(settings()).await.unwrap();
+    let url = postgres.connection_string(selfmx_pgbox::DATABASE);
+    let gone = Sink::well_behaved().await.address();
+    let port = gone.port().to_string();
+    let server = Server::start_with(&[
+        ("DATABASE_URL", &url),
+        ("API_KEY", KEY),
+        ("DB_POOL_TIMEOUT", "1"),
+        ("SMTP_HOST", "127.0.0.1"),
+        ("SMTP_PORT", &port),
+        ("SMTP_TLS", "false"),
+        ("QUEUE_RETRY_DELAY", "1"),
+        ("QUEUE_RETRY_ATTEMPTS", "100"),
+    ])
+    .await;
+    let ask = async |method: &str, path: &str, key: &str, body: Option<&Value>| server.ask(method, path, Some(key), body).await;
+    let wanted = json!({"name": "Shop", "permissions": ["*"]});
+    let key = text(&ask("POST", "/v1/api-keys", KEY, Some(&wanted)).await.json()["key"]);
+    let sent = ask("POST", "/v1/send", &key, Some(&email(&json!({})))).await.json();
+
+    postgres.stop().await.unwrap();
+    let unavailable = (503, "unavailable".to_owned(), String::new());
+    let mail = email(&json!({}));
+    for (method, path, key, body) in [
+        // It is not known whose key it is: that is no 401.
+        ("GET", "/v1/api-keys/me", key.as_str(), None),
+        ("POST", "/v1/send", KEY, Some(&mail)),
+        ("GET", "/v1/emails", KEY, None),
+        ("GET", &format!("/v1/emails/{}", text(&sent["id"])), KEY, None),
+        ("DELETE", "/v1/api-keys/key_01h455vb4pex5vsknk084sn02q", KEY, None),
+        ("GET", "/health/ready", KEY, None),
+    ] {
+        let answer = ask(method, path, key, body).await;
+        assert_eq!((fault(&answer), answer.header("retry-after")), (unavailable.clone(), Some("5")), "{method} {path}");
+        let message = text(&answer.json()["error"]["message"]);
+        assert!(!message.contains("postgres") && !message.contains('/'), "no path and no cause: {message}");
+    }
+    assert_eq!(ask("GET", "/health/live", KEY, None).await.status, 200);
+    // What needs no database is answered.
+    assert_eq!(ask("GET", "/v1/api-keys/me", KEY, None).await.status, 200);
+    let degraded = async || {
+        let health = ask("GET", "/health", KEY, None).await;
+        let shown = health.json();
+        health.status == 200 && shown["status"] == "degraded" && shown["database"] == "unreachable" && shown["queue_depth"].is_null()
+    };
+    eventually("/health to tell", degraded).await;
+
+    let postgres = PgBox::open(settings()).await.unwrap();
+    eventually("/health/ready", async || ask("GET", "/health/ready", KEY, None).await.status == 200).await;
+    assert_eq!(ask("GET", "/v1/api-keys/me", &key, None).await.status, 200);
+    let again = ask("POST", "/v1/send", &key, Some(&mail)).await;
+    assert_eq!(again.status, 202);
+    // The workers live on: what was queued before the outage and what came after it are delivered.
+    let sink = Sink::start_at(gone, SinkSettings::default()).await;
+    sink.wait_for(2).await;
+    for id in [&sent["id"], &again.json()["id"]] {
+        let path = format!("/v1/emails/{}", text(id));
+        eventually("the delivery", async || ask("GET", &path, KEY, None).await.json()["status"] == "delivered").await;
+    }
+    assert_eq!(server.stop().await.code, Some(0));
+    postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn killed_connections_cost_no_accepted_mail_and_are_replaced() {
+    let world = World::start().await;
+    let mut accepted = Vec::new();
+    for _ in 0..10 {
+        world
+            .database
+            .execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            )
+            .await;
+        for _ in 0..5 {
+            let answer = world.post("/v1/send", &email(&json!({}))).await;
+            assert!([202, 503].contains(&answer.status), "{}", answer.json());
+            if answer.status == 202 {
+                accepted.push(text(&answer.json()["id"]));
+            }
+        }
+    }
+    assert!(accepted.len() >= 20, "most are accepted: {}", accepted.len());
+    for id in accepted {
+        assert_eq!(world.settled(&id).await["status"], "delivered");
+    }
+    // Also what hears of new work is back: a mail does not wait for the next look.
+    assert_eq!(world.get("/health/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_database_that_lacks_its_tables_is_not_ready() {
+    let world = World::start().await;
+    assert_eq!(world.get("/health/ready").await.status, 200);
+    world.database.execute("DELETE FROM __diesel_schema_migrations").await;
+    let answer = world.get("/health/ready").await;
+    assert_eq!(fault(&answer), (503, "unavailable".to_owned(), String::new()));
+    assert!(text(&answer.json()["error"]["message"]).contains("selfmx migrate"), "{}", answer.json());
+}
+
+#[tokio::test]
+async fn what_is_broken_on_our_side_is_told_apart_and_says_nothing_of_itself() {
+    let world = World::start().await;
+    let id = world.send(json!({})).await;
+    world.settled(&id).await;
+    world.database.execute("UPDATE emails SET from_address = 'no address'").await;
+    let answer = world.get(&format!("/v1/emails/{id}")).await;
+    assert_eq!(fault(&answer), (500, "internal".to_owned(), String::new()));
+    let error = answer.json()["error"].clone();
+    assert!(text(&error["message"]).contains("request id") && !error.to_string().contains("address"), "{error}");
+    // The log has it under that id.
+    world.server.logged("cannot read").await;
+    let log = world.server.log();
+    let line = log.lines().find(|line| line.contains("cannot read")).unwrap();
+    assert!(line.contains(&text(&error["request_id"])) && line.contains("\"ERROR\""), "{line}");
+}

@@ -1,0 +1,154 @@
+//! The embedded default: a private PostgreSQL, found again after whatever happens to the server.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, User};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::process::{Ended, Server, command_of, ends};
+use crate::world::text;
+
+/// A folder with a program in it that any user may run. Its PostgreSQL ends with it.
+struct Home {
+    folder: TempDir,
+    data: PathBuf,
+    owner: Option<User>,
+}
+
+impl Home {
+    /// A folder of whoever runs the tests.
+    fn own() -> Self {
+        let folder = tempfile::Builder::new().prefix("selfmx-home-").permissions(Permissions::from_mode(0o755)).tempdir().unwrap();
+        fs::copy(env!("CARGO_BIN_EXE_selfmx"), folder.path().join("selfmx")).unwrap();
+        Self { data: folder.path().join("selfmx-data"), folder, owner: None }
+    }
+
+    /// The same for an ordinary user: another one, where the tests run as root.
+    fn of_an_ordinary_user() -> Self {
+        let owner = Uid::effective().is_root().then(|| User::from_name("nobody").unwrap().unwrap());
+        let mut home = Self::own();
+        if let Some(user) = &owner {
+            chown(home.folder.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+        }
+        home.owner = owner;
+        home
+    }
+
+    /// The program in this folder, as its owner.
+    fn command(&self, variables: &[(&str, &str)]) -> Command {
+        let mut command = command_of(&self.folder.path().join("selfmx"), variables);
+        command.current_dir(self.folder.path());
+        if let Some(user) = &self.owner {
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        command
+    }
+
+    async fn start(&self, variables: &[(&str, &str)]) -> Server {
+        Server::spawn(self.command(variables)).await
+    }
+
+    /// PostgreSQL's process, where one runs.
+    fn postgres(&self) -> Option<String> {
+        let cluster = self.data.join("postgres/cluster");
+        let pid = fs::read_to_string(cluster.join("postmaster.pid")).ok()?.lines().next()?.to_owned();
+        // The number of one that is gone may be another's by now.
+        (fs::read_link(format!("/proc/{pid}/cwd")).ok()? == cluster).then_some(pid)
+    }
+
+    /// Kills PostgreSQL as a power cut would.
+    async fn kill_postgres(&self) {
+        kill("-KILL", &self.postgres().unwrap());
+        crate::process::eventually("PostgreSQL's end", async || self.postgres().is_none()).await;
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Some(pid) = self.postgres() {
+            kill("-QUIT", &pid);
+            while Path::new(&format!("/proc/{pid}/cwd")).exists() {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+fn kill(signal: &str, pid: &str) {
+    assert!(std::process::Command::new("kill").args([signal, pid]).status().unwrap().success());
+}
+
+fn assert_stopped(ended: &Ended, home: &Home) {
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+    assert_eq!(home.postgres(), None, "it takes its PostgreSQL with it: {}", ended.log);
+}
+
+/// Makes a key and a mail, kills the server, then the server and PostgreSQL, and finds both again each time.
+async fn survives(home: &Home, variables: &[(&str, &str)]) {
+    let server = home.start(variables).await;
+    let printed = server.standard_output();
+    let key = printed.split_whitespace().find(|word| word.starts_with("sk_live_")).unwrap();
+    let sent = server.ask("POST", "/v1/send", Some(key), Some(&crate::world::email(&json!({})))).await;
+    assert_eq!(sent.status, 202);
+    let path = format!("/v1/emails/{}", text(&sent.json()["id"]));
+    let found = async |server: &Server| {
+        let email = server.ask("GET", &path, Some(key), None).await;
+        assert_eq!((email.status, &email.json()["subject"]), (200, &json!("Hello")));
+        assert_eq!(server.standard_output(), "", "no second key");
+    };
+    let first = home.postgres().unwrap();
+    server.kill().await;
+    assert_eq!(home.postgres(), Some(first.clone()), "it outlives the server");
+    let server = home.start(variables).await;
+    assert_eq!(home.postgres(), Some(first), "and is found again");
+    found(&server).await;
+    server.kill().await;
+    home.kill_postgres().await;
+    let server = home.start(variables).await;
+    found(&server).await;
+    assert_stopped(&server.stop().await, home);
+    let server = home.start(variables).await;
+    found(&server).await;
+    assert_stopped(&server.stop().await, home);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&home.data.join("postgres/cluster")), 0o700);
+    assert!(server_has_no_port(home), "PostgreSQL takes connections over no network");
+}
+
+/// Whether PostgreSQL was told to listen on no address.
+fn server_has_no_port(home: &Home) -> bool {
+    let log = fs::read_to_string(home.data.join("postgres/postgres.log")).unwrap();
+    log.contains("listening on Unix socket") && !log.contains("listening on IP")
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_found_again_by_whoever_runs_the_tests() {
+    let home = Home::own();
+    let data = home.data.to_str().unwrap().to_owned();
+    survives(&home, &[("DATA_DIR", &data)]).await;
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_found_again_by_an_ordinary_user_in_the_default_folder() {
+    let home = Home::of_an_ordinary_user();
+    survives(&home, &[]).await;
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(home.data.join("postgres/cluster")).unwrap());
+    assert_eq!(owner, home.owner.as_ref().map_or(Uid::effective(), |user| user.uid).as_raw());
+}
+
+#[tokio::test]
+async fn programs_that_are_not_there_are_named_with_what_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let ended = ends(&[("DATA_DIR", path), ("POSTGRES_BIN_DIR", path)]).await;
+    assert_eq!(ended.code, Some(1));
+    for words in ["selfmx: PostgreSQL's programs", path, "apt-get install -y postgresql", "DATABASE_URL="] {
+        assert!(ended.log.contains(words), "{words}: {}", ended.log);
+    }
+}
