@@ -1,7 +1,5 @@
 //! The real `curl`.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test without curl has failed")]
-
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;

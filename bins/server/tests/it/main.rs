@@ -1,5 +1,13 @@
 //! The binary as its users meet it: started as a process, asked over HTTP, killed.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot be set up, or that gets what is not there, has failed"
+)]
+
 mod access;
 mod conventions;
 mod crash;

@@ -1,7 +1,5 @@
 //! The server as a process of its own.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;

@@ -1,7 +1,5 @@
 //! Each example of the authentication page, run by the real curl as it is printed there: only host, key and ids are replaced.
 
-#![expect(clippy::unwrap_used, reason = "a page that cannot be read has no example")]
-
 use selfmx_testing::Database;
 use serde_json::Value;
 

@@ -1,7 +1,5 @@
 //! A server on a database of its own, and what most tests ask of it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use std::cell::Cell;
 use std::net::SocketAddr;
 

@@ -1,7 +1,5 @@
 //! Everybody who can ask: each permission in the hands of each kind of key, alive, revoked and expired, and those without a valid key.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use selfmx_auth::{Permission, Secret};
 use selfmx_domain::Mode;
 use selfmx_testing::OsEntropy;

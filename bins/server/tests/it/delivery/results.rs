@@ -81,7 +81,7 @@ async fn each_recipient_has_a_result_of_its_own_and_only_who_was_put_off_is_trie
     assert_eq!(reached, ["fine@r.example", "hidden@r.example", "later@r.example"]);
     let raw = world.raw(&id).await;
     for mail in &arrived {
-        assert_eq!((mail.sender.as_str(), &mail.octets == &raw), ("shop@sender.example", true), "{mail:?}");
+        assert_eq!((mail.sender.as_str(), mail.octets == raw), ("shop@sender.example", true), "{mail:?}");
     }
     assert!(!String::from_utf8(raw).unwrap().contains("hidden@"));
 }

@@ -1,7 +1,5 @@
 //! The log: JSON lines that tell what happened, and neither secrets nor what mail says nor to whom.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use selfmx_testing::{Fault, Phase, Sink, SinkSettings};
 use serde_json::{Value, json};
 

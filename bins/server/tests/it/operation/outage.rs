@@ -1,7 +1,5 @@
 //! The database goes away while the server runs, and comes back.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 

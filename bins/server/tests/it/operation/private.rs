@@ -1,7 +1,5 @@
 //! The embedded default: a private PostgreSQL, found again after whatever happens to the server.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
