@@ -10,6 +10,8 @@ use crate::text::is_control;
 
 const MAX_LOCAL_OCTETS: usize = 64;
 const MAX_ADDRESS_OCTETS: usize = 254;
+/// The longest text that is looked at as a domain, as it is written: many times the 253 octets that its A-labels may have.
+const MAX_DOMAIN_OCTETS: usize = 4096;
 
 /// A domain name in its A-label form: lower case, ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +37,10 @@ impl FromStr for Domain {
     fn from_str(text: &str) -> Result<Self, Problem> {
         if text.starts_with('[') {
             return Err(Problem::AddressLiteral);
+        }
+        // Before the conversion, which takes time and memory by the length of what it is given.
+        if text.len() > MAX_DOMAIN_OCTETS {
+            return Err(Problem::NotADomain);
         }
         let ascii = Uts46::new()
             .to_ascii(text.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
@@ -251,6 +257,14 @@ mod tests {
         assert!(format!("{}@x.example", "a".repeat(64)).parse::<Address>().is_ok());
         assert!(format!("a@{}.example", "b".repeat(64)).parse::<Address>().is_err());
         assert!(format!("a@{}example", "b.".repeat(125)).parse::<Address>().is_err());
+    }
+
+    #[test]
+    fn a_domain_is_bounded_before_it_is_converted() {
+        // Soft hyphens mean nothing in a domain: however many there are, what remains is a short one.
+        let written = |hyphens: usize| format!("a@x{}.example", "\u{ad}".repeat(hyphens)).parse::<Address>();
+        assert_eq!(written(100).unwrap().to_string(), "a@x.example");
+        assert_eq!(written(100_000), Err(Problem::NotADomain));
     }
 
     #[test]
