@@ -7,6 +7,8 @@ use crate::HeadFault;
 /// The largest head, request line included.
 pub(crate) const MAX_OCTETS: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
+/// The longest body that can be declared: hyper keeps the two numbers at the end of the range for itself.
+const MAX_LENGTH: u64 = u64::MAX >> 1;
 
 /// Where a request's body ends (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,8 @@ fn request_line(line: &[u8]) -> Result<Version, HeadFault> {
     let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return Err(HeadFault::RequestLine);
     };
-    let readable = target.iter().all(u8::is_ascii_graphic) && Uri::try_from(target).is_ok();
+    // What follows a `#` is no part of a target (RFC 9112 section 3.2): one server would cut it off, another not.
+    let readable = target.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'#') && Uri::try_from(target).is_ok();
     if !is_token(method) || !readable {
         return Err(HeadFault::RequestLine);
     }
@@ -130,12 +133,12 @@ impl Lengths {
     }
 }
 
-/// Digits alone: no sign, no list, no white space.
+/// Digits alone: no sign, no list, no white space; nor a number that hyper takes for no length.
 fn digits(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    str::from_utf8(text).ok()?.parse().ok()
+    str::from_utf8(text).ok()?.parse().ok().filter(|length| *length <= MAX_LENGTH)
 }
 
 #[cfg(test)]
@@ -193,6 +196,8 @@ mod tests {
             "Content-Length: 0x5",
             "Content-Length:",
             "Content-Length: 99999999999999999999",
+            "Content-Length: 18446744073709551615",
+            "Content-Length: 9223372036854775808",
             "Content-Length: 5\r\nTransfer-Encoding: chunked",
             "Transfer-Encoding: chunked\r\nContent-Length: 5",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
@@ -228,6 +233,7 @@ mod tests {
             "GET /é HTTP/1.1",
             "GET /\u{7f} HTTP/1.1",
             "GET http:// HTTP/1.1",
+            "GET /health#/v1/emails HTTP/1.1",
             "",
         ] {
             let head = format!("{line}\r\nHost: x\r\n\r\n");

@@ -47,6 +47,7 @@ async fn unclear_lengths_are_refused() {
         "Content-Length: 0x4\r\n",
         "Content-Length: -1\r\n",
         "Content-Length: 18446744073709551616\r\n",
+        "Content-Length: 18446744073709551615\r\n",
     ] {
         refused_and_closed(&request("POST", "/measure", lines)).await;
     }
