@@ -9,6 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::activity::Activity;
 use crate::{Answer, Failure};
@@ -68,6 +69,15 @@ impl Reply {
         self
     }
 
+    /// Takes the room for its body from `room`; one that goes out at once takes none.
+    pub(crate) fn hold(&self, room: &Arc<Semaphore>) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+        if self.body.len() <= PART {
+            return Ok(None);
+        }
+        let octets = u32::try_from(self.body.len()).or(Err(Failure::Busy))?;
+        Arc::clone(room).try_acquire_many_owned(octets).map(Some).or(Err(Failure::Busy))
+    }
+
     fn new(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
         Self { status, headers, body: body.into() }
@@ -78,12 +88,14 @@ impl Reply {
 pub(crate) struct Outgoing {
     rest: Bytes,
     activity: Arc<Activity>,
+    /// Given back when the body has gone out, or nobody takes it any more.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Outgoing {
     /// The body `rest` of an answer on the connection with this activity.
-    pub(crate) const fn new(rest: Bytes, activity: Arc<Activity>) -> Self {
-        Self { rest, activity }
+    pub(crate) const fn new(rest: Bytes, activity: Arc<Activity>, room: Option<OwnedSemaphorePermit>) -> Self {
+        Self { rest, activity, _room: room }
     }
 }
 

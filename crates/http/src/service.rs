@@ -11,7 +11,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use selfmx_domain::ApiKeyId;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -89,16 +89,18 @@ impl<S: Doorkeeper> Connection<S> {
             Some(failure) => Err(failure),
             None => AssertUnwindSafe(self.handled(head, body, &mut known)).catch_unwind().await.unwrap_or(Err(Failure::Panicked)),
         };
-        let mut reply = answer.unwrap_or_else(|failure| {
+        // What a client does not take is to fill no more memory than there is room.
+        let held = answer.and_then(|reply| reply.hold(&self.shared.answers).map(|room| (reply, room)));
+        let (mut reply, room) = held.unwrap_or_else(|failure| {
             access_log::failed(&failure);
-            failure.reply(id)
+            (failure.reply(id), None)
         });
         access_log::line(&method, &known, reply.status, begin, client, id);
         cors::admit(&mut reply.headers, origin.as_ref(), &self.shared.settings.cors_origins);
         if let Ok(id) = HeaderValue::from_str(id) {
             reply = reply.with(marks::REQUEST_ID, id);
         }
-        self.outgoing(reply.with(CACHE_CONTROL, HeaderValue::from_static("no-store")), &method)
+        self.outgoing(reply.with(CACHE_CONTROL, HeaderValue::from_static("no-store")), room, &method)
     }
 
     /// From the head to the handler, in the contract's order of checks.
@@ -133,13 +135,13 @@ impl<S: Doorkeeper> Connection<S> {
         }
     }
 
-    fn outgoing(&self, reply: Reply, method: &Method) -> Response<Outgoing> {
+    fn outgoing(&self, reply: Reply, room: Option<OwnedSemaphorePermit>, method: &Method) -> Response<Outgoing> {
         let Reply { status, mut headers, mut body } = reply;
         if *method == Method::HEAD {
             headers.insert(CONTENT_LENGTH, body.len().into());
             body.clear();
         }
-        let mut response = Response::new(Outgoing::new(body, Arc::clone(&self.activity)));
+        let mut response = Response::new(Outgoing::new(body, Arc::clone(&self.activity), room));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response
@@ -147,6 +149,7 @@ impl<S: Doorkeeper> Connection<S> {
 
     /// The answer where the runtime stopped the work: the server is at its end.
     fn stopped(&self) -> Response<Outgoing> {
-        self.outgoing(Reply { status: StatusCode::SERVICE_UNAVAILABLE, headers: HeaderMap::new(), body: Default::default() }, &Method::GET)
+        let reply = Reply { status: StatusCode::SERVICE_UNAVAILABLE, headers: HeaderMap::new(), body: Default::default() };
+        self.outgoing(reply, None, &Method::GET)
     }
 }

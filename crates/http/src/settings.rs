@@ -17,6 +17,8 @@ pub struct HttpSettings {
     pub max_send_body: usize,
     /// The most octets of all bodies together that are being read or worked on; beyond, `503`. At least [`max_send_body`](Self::max_send_body).
     pub max_bodies: usize,
+    /// The most octets of large answers that clients have not taken yet, all of them together. Past it, `503`.
+    pub max_answers: usize,
     /// How long a TLS handshake may take, and then the first octet, and then each head from its first octet to its last.
     pub header_timeout: Duration,
     /// How long a body may take, and longer only as far as [`min_body_rate`](Self::min_body_rate) earns it.
@@ -45,6 +47,7 @@ impl Default for HttpSettings {
             max_body: MIB,
             max_send_body: 40 * MIB,
             max_bodies: 256 * MIB,
+            max_answers: 256 * MIB,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             min_body_rate: 64 * 1024,

@@ -21,6 +21,8 @@ pub(crate) struct Shared<S> {
     pub(crate) tls: Option<TlsAcceptor>,
     /// The octets of bodies that there is room for.
     pub(crate) room: Arc<Semaphore>,
+    /// The room for large answers that are on their way out, in octets.
+    pub(crate) answers: Arc<Semaphore>,
     /// The requests that are worked on, also after their client has gone.
     pub(crate) tasks: TaskTracker,
     pub(crate) drain: CancellationToken,
@@ -35,7 +37,8 @@ impl<S> Shared<S> {
             TlsAcceptor::from(Arc::new(config))
         });
         let room = settings.max_bodies.max(settings.max_send_body).max(settings.max_body).min(Semaphore::MAX_PERMITS);
-        Arc::new(Self { state, router, settings, tls, room: Arc::new(Semaphore::new(room)), tasks: TaskTracker::new(), drain })
+        let answers = Arc::new(Semaphore::new(settings.max_answers.min(Semaphore::MAX_PERMITS)));
+        Arc::new(Self { state, router, settings, tls, room: Arc::new(Semaphore::new(room)), answers, tasks: TaskTracker::new(), drain })
     }
 
     /// The bounds of the body of a route.

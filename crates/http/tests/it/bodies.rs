@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use selfmx_http::HttpSettings;
 
 use crate::raw::{Raw, exchange, request, with_body};
-use crate::server::{SENDER, start};
+use crate::server::{LARGE, SENDER, start};
 
 const KIB: usize = 1024;
 
@@ -127,4 +127,25 @@ async fn the_room_of_a_body_that_breaks_off_is_given_back() {
         assert_eq!(raw.answer().await.status, 400);
     }
     assert_eq!(exchange(server.address, with_body("/email", SENDER, &body)).await.status, 200);
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_fill_no_more_than_their_room() {
+    let server = start(HttpSettings { max_answers: 2 * LARGE, ..HttpSettings::default() }).await;
+    let (mut first, mut second) = (Raw::connect(server.address).await, Raw::connect(server.address).await);
+    for raw in [&mut first, &mut second] {
+        raw.send(request("GET", "/large", "")).await;
+        assert_eq!(raw.status().await, 200);
+    }
+    let full = exchange(server.address, request("GET", "/large", "")).await;
+    assert_eq!((full.status, full.code().as_str(), full.header("retry-after")), (503, "unavailable", Some("1")));
+    assert_eq!(exchange(server.address, request("GET", "/open", "")).await.status, 200);
+    // Taken or left, an answer gives back its room.
+    drop(first);
+    second.answer().await;
+    let mut status = 503;
+    while status == 503 {
+        status = exchange(server.address, request("GET", "/large", "")).await.status;
+    }
+    assert_eq!(status, 200);
 }
