@@ -59,9 +59,9 @@ const DUE: &str = "WITH due AS MATERIALIZED (SELECT ARRAY(SELECT q.email_id FROM
 LATERAL (SELECT email_id FROM queue WHERE priority = p.priority AND due_at <= now() ORDER BY due_at LIMIT ";
 
 /// Each email is looked up by its id, one at a time; where it is missing the lease stays, so that the rest of the batch is not lost.
-const LEASED: &str = " * interval '1 millisecond' WHERE email_id = ANY((SELECT ids FROM due)::uuid[]) RETURNING email_id, lease_token) \
+const LEASED: &str = " * interval '1 millisecond' WHERE email_id = ANY((SELECT ids FROM due)::uuid[]) RETURNING email_id, tenant_id, lease_token) \
 SELECT l.email_id, l.lease_token, e.tenant_id, e.mode, e.from_address, e.smtputf8, m.raw, r.ordinals, r.addresses, r.statuses, r.attempts FROM leased l \
-LEFT JOIN LATERAL (SELECT tenant_id, mode, from_address, smtputf8 FROM emails WHERE id = l.email_id LIMIT 1) AS e ON true \
+LEFT JOIN LATERAL (SELECT tenant_id, mode, from_address, smtputf8 FROM emails WHERE tenant_id = l.tenant_id AND id = l.email_id LIMIT 1) AS e ON true \
 LEFT JOIN LATERAL (SELECT CASE WHEN octet_length(raw) <= ";
 
 const READ: &str = " THEN raw END AS raw FROM messages WHERE email_id = l.email_id LIMIT 1) AS m ON true \

@@ -29,9 +29,9 @@ impl Store {
     pub async fn email_find(&self, permit: &Permit<needs::LogsRead>, id: EmailId) -> Result<Option<Email>, Error> {
         let (tenant, key) = (permit.tenant().as_uuid(), id.as_uuid());
         let found = read!(self, connection => {
-            let email = emails::table.find(key).filter(emails::tenant_id.eq(tenant));
+            let email = emails::table.find((tenant, key));
             let row: Option<(EmailRow, bool)> =
-                email.select((EmailRow::as_select(), is_leased())).first(connection).await.optional()?;
+                email.select((EmailRow::as_select(), leased())).first(connection).await.optional()?;
             let Some(row) = row else { return Ok(None) };
             let bodies = messages::table.find(key).select((messages::text, messages::html)).first(connection).await.optional()?;
             let told = recipients::table.filter(recipients::email_id.eq(key)).order(recipients::ordinal);
@@ -73,7 +73,7 @@ impl Store {
         let tenant = permit.tenant();
         let window = Window::of(page);
         let (rows, told) = read!(self, connection => {
-            let mut query = filtered(tenant, filter).order(emails::id.desc()).select((EmailRow::as_select(), is_leased()));
+            let mut query = filtered(tenant, filter).order(emails::id.desc()).select((EmailRow::as_select(), leased()));
             if let Some(after) = pages::after(page.start) {
                 query = query.filter(emails::id.lt(after.as_uuid()));
             }
@@ -104,7 +104,12 @@ impl Store {
     }
 }
 
-/// Whether a worker is at it: its lease has not run out.
+/// Whether a worker is at it, for rows that are shown. An `EXISTS` here would be answered from a list of all that is leased, made of the whole queue.
+fn leased() -> diesel::expression::SqlLiteral<Bool> {
+    sql("coalesce((SELECT lease_token IS NOT NULL AND due_at > now() FROM queue WHERE queue.email_id = emails.id), false)")
+}
+
+/// Whether a worker is at it, for rows that are looked for: its lease has not run out.
 fn is_leased() -> diesel::expression::SqlLiteral<Bool> {
     sql("EXISTS (SELECT 1 FROM queue WHERE queue.email_id = emails.id AND queue.lease_token IS NOT NULL AND queue.due_at > now())")
 }

@@ -27,9 +27,9 @@ table! {
 }
 
 table! {
-    emails (id) {
-        id -> Uuid,
+    emails (tenant_id, id) {
         tenant_id -> Uuid,
+        id -> Uuid,
         api_key_id -> Uuid,
         mode -> Text,
         priority -> SmallInt,

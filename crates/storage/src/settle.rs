@@ -228,7 +228,7 @@ const RECORDED: &str = ") AS t(email_id, ordinal, status, attempts, bounce_type,
 noted AS (UPDATE recipients r SET status = o.status, attempts = o.attempts, bounce_type = o.bounce_type, reply_code = o.code, reply_enhanced = o.enhanced, \
 reply_text = o.reply_text, next_attempt_at = now() + o.retry * interval '1 millisecond' FROM outcome o JOIN mine m USING (email_id) \
 WHERE r.email_id = o.email_id AND r.ordinal = o.ordinal), \
-closed AS (UPDATE emails e SET status = m.status, delivered_at = CASE WHEN m.status = 'delivered' THEN now() END FROM mine m WHERE e.id = m.email_id AND m.retry IS NULL), \
+closed AS (UPDATE emails e SET status = m.status, delivered_at = CASE WHEN m.status = 'delivered' THEN now() END FROM mine m WHERE e.tenant_id = m.tenant_id AND e.id = m.email_id AND m.retry IS NULL), \
 happened AS (INSERT INTO events (email_id, id, tenant_id, kind, ordinal, attempt, response) \
 SELECT o.email_id, o.event_id, m.tenant_id, o.kind, o.ordinal, o.attempts, o.response FROM outcome o JOIN mine m USING (email_id) WHERE o.event_id IS NOT NULL) \
 SELECT email_id FROM mine";

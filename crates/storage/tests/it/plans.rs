@@ -1,8 +1,9 @@
 //! Statements are planned once and used for long: what they read must not grow with the tables.
 
+use selfmx_domain::{EmailFilter, PageLimit, PageRequest, PageStart};
 use selfmx_storage::{Lease, PoolSettings, Store};
 
-use crate::place::{LONG, Place, accept, permit, store, system};
+use crate::place::{LONG, Place, accept, admin, new_tenant, permit, store, system, tenant_admin};
 use crate::settle::{deferred, delivered};
 
 /// A plan that is made while the queue is nearly empty, which it is most of the time, is the one that a sudden burst meets.
@@ -17,10 +18,10 @@ async fn plans_made_while_the_queue_was_short_read_little_when_it_is_long() {
     place.database.execute("VACUUM ANALYZE").await;
     work(&one, 12).await;
     place.fill(50_000, "n % 3", "now()").await;
-    let before = tuples_read(&place).await;
+    let before = rows_read(&place).await;
     work(&one, 1).await;
     drop(one);
-    let read = tuples_read_after_the_store_has_gone(&place).await - before;
+    let read = rows_read_in_the_end(&place).await - before;
     assert!(read < 2_000, "{read} rows of the queue were read to work on a few");
 }
 
@@ -40,17 +41,43 @@ async fn work(store: &Store, times: usize) {
     }
 }
 
-const READ: &str = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'queue'";
-
-async fn tuples_read(place: &Place) -> i64 {
-    place.ask(READ).await.parse().unwrap()
+/// A list is made of the tenant's own rows, wherever they lie, and looks at the queue for those that it shows.
+#[tokio::test]
+async fn an_idle_tenant_s_list_reads_nobody_else_s_rows() {
+    let place = Place::new().await;
+    let (idle, filler) = (tenant_admin(new_tenant()), place.other_store());
+    for _ in 0..5 {
+        accept(&filler, &idle.permit().unwrap(), |_| {}).await;
+    }
+    drop(filler);
+    place.fill(20_000, "1", "now() + interval '1 hour'").await;
+    place.database.execute("UPDATE queue SET lease_token = gen_random_uuid()").await;
+    place.database.execute("VACUUM ANALYZE").await;
+    for (reader, shown) in [(idle, 5), (admin(), 20)] {
+        let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
+        let before = rows_read(&place).await;
+        let page = PageRequest { start: PageStart::First, limit: PageLimit::default() };
+        let page = one.email_list(&reader.permit().unwrap(), &EmailFilter::default(), page).await.unwrap();
+        assert_eq!(page.items.len(), shown);
+        drop(one);
+        let read = rows_read_in_the_end(&place).await - before;
+        assert!(read < 200, "{read} rows were read to show {shown}");
+    }
 }
 
-/// A process reports its counts at the latest when it ends.
-async fn tuples_read_after_the_store_has_gone(place: &Place) -> i64 {
+async fn rows_read(place: &Place) -> i64 {
+    place
+        .ask("SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_user_tables WHERE relname IN ('queue', 'emails')")
+        .await
+        .parse()
+        .unwrap()
+}
+
+/// A process reports its counts at the latest when it ends: no store has a connection any more.
+async fn rows_read_in_the_end(place: &Place) -> i64 {
     let gone = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'selfmx'";
     while place.ask(gone).await != "0" {}
-    tuples_read(place).await
+    rows_read(place).await
 }
 
 #[tokio::test]
