@@ -88,7 +88,8 @@ impl HttpClient {
     /// Where the request cannot be written, or no whole answer came back.
     pub async fn send_octets(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<HttpAnswer, NoAnswer> {
         let request = Request::builder().method(Method::from_bytes(method.as_bytes()).map_err(no_answer)?).uri(path);
-        let request = headers.iter().fold(request.header(HOST, self.address.to_string()), |request, (name, value)| request.header(*name, *value));
+        let request =
+            headers.iter().fold(request.header(HOST, self.address.to_string()), |request, (name, value)| request.header(*name, *value));
         self.exchange(request.body(Full::new(Bytes::from(body))).map_err(no_answer)?).await
     }
 
