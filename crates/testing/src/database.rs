@@ -98,12 +98,17 @@ impl Database {
 
     /// The first column of all rows as text, `NULL` as the empty text.
     pub async fn query_texts(&self, sql: &str) -> Vec<String> {
-        let messages = self.connect().await.simple_query(sql).await;
+        Self::query_texts_at(&self.address, sql).await
+    }
+
+    /// [`query_texts`](Self::query_texts) in the database at `address`.
+    pub async fn query_texts_at(address: &str, sql: &str) -> Vec<String> {
+        let messages = connect(address).await.simple_query(sql).await;
         let messages = messages.unwrap_or_else(|error| panic!("{sql}: {}", reason(&error)));
         messages.iter().filter_map(first_column).collect()
     }
 
-    /// Runs statements in the database at `address`: for what is handed to [`create`](Self::create).
+    /// [`execute`](Self::execute) in the database at `address`: for what is handed to [`create`](Self::create).
     pub async fn execute_at(address: &str, sql: &str) {
         let done = connect(address).await.batch_execute(sql).await;
         done.unwrap_or_else(|error| panic!("{sql}: {}", reason(&error)));

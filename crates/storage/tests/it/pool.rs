@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use selfmx_storage::{Error, PoolSettings, Store};
+use selfmx_storage::{DatabaseAddress, Error, PoolSettings, Store, migrate};
+use selfmx_testing::Database;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::place::{LONG, Place, accept, acceptance, admin, draft, permit};
+use crate::place::{LONG, Place, accept, acceptance, admin, draft, permit, store};
+use crate::server::Server;
 
 async fn small(size: u32, wait: Duration) -> Place {
     Place::with_pool(PoolSettings { size, wait, ..PoolSettings::default() }).await
@@ -89,6 +91,38 @@ async fn a_write_whose_connection_is_killed_under_it_is_unavailable_and_not_made
     lock.rollback().await.unwrap();
     assert_eq!(place.rows().await, "0 0 0 0 0");
     place.accept(|_| {}).await;
+}
+
+/// Without a word from the server: as when its machine dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_just_ends_is_unavailable_and_the_next_one_works() {
+    let server = Server::with(&[]).await;
+    let text = server.address("127.0.0.1", "sslmode=disable");
+    let address: DatabaseAddress = text.parse().unwrap();
+    let store = store(&address, PoolSettings { size: 1, ..PoolSettings::default() });
+    timeout(LONG, async { while store.ping().await.is_err() {} }).await.expect("the server comes up");
+    migrate(&address).await.unwrap();
+    Database::execute_at(
+        &text,
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$; \
+         CREATE TRIGGER die BEFORE INSERT ON emails FOR EACH ROW EXECUTE FUNCTION die()",
+    )
+    .await;
+    let accepting = store.clone();
+    let accepting = tokio::spawn(async move { accepting.email_accept(&permit(), acceptance(draft(|_| {}))).await });
+    let sleeping = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    let pid = timeout(LONG, async {
+        loop {
+            if let Some(pid) = Database::query_texts_at(&text, sleeping).await.pop() {
+                return pid;
+            }
+        }
+    });
+    let pid = pid.await.expect("the statement runs");
+    assert!(std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    let refused = timeout(LONG, accepting).await.unwrap().unwrap();
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    timeout(LONG, async { while store.ping().await.is_err() {} }).await.expect("the server comes back");
 }
 
 /// Waits until one of ours waits for a lock.
