@@ -1,6 +1,6 @@
 //! Where settings come from: the environment, `.env`, and files that `NAME_FILE` names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -47,22 +47,37 @@ pub(crate) enum SettingError {
 }
 
 /// All variables, gathered once. What is empty counts as not set.
-pub(crate) struct Environment(HashMap<String, String>);
+pub(crate) struct Environment {
+    values: HashMap<String, String>,
+    /// Those whose value is not UTF-8. They count as set: to pass over them would be to run with a default that nobody asked for.
+    unreadable: HashSet<String>,
+}
 
 impl Environment {
     /// The process's environment, and below it the `.env` file of the working directory.
     pub(crate) fn gather() -> Result<Self, SettingError> {
         let mut values = dot_env(Path::new(".env"))?;
         #[expect(clippy::disallowed_methods, reason = "this is the one place where the environment is read")]
-        values.extend(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))));
-        Ok(Self(values))
+        let set = std::env::vars_os();
+        let mut unreadable = HashSet::new();
+        for (name, value) in set.filter_map(|(name, value)| Some((name.into_string().ok()?, value))) {
+            if let Ok(value) = value.into_string() {
+                values.insert(name, value);
+                continue;
+            }
+            unreadable.insert(name);
+        }
+        Ok(Self { values, unreadable })
     }
 
     /// The value of `name`, or the content of the file that `NAME_FILE` names, its trailing line break taken off.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, SettingError> {
         let file_name = format!("{name}_FILE");
-        let value = self.0.get(name).filter(|value| !value.is_empty());
-        let Some(path) = self.0.get(&file_name).filter(|path| !path.is_empty()) else {
+        if let Some(name) = [name, &file_name].into_iter().find(|name| self.unreadable.contains(*name)) {
+            return Err(SettingError::Value { name: name.to_owned(), value: "(not UTF-8)".to_owned(), allowed: "text in UTF-8".to_owned() });
+        }
+        let value = self.values.get(name).filter(|value| !value.is_empty());
+        let Some(path) = self.values.get(&file_name).filter(|path| !path.is_empty()) else {
             return Ok(value.cloned());
         };
         if value.is_some() {
@@ -113,7 +128,8 @@ impl Environment {
 
     #[cfg(test)]
     pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
-        Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        let values = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { values, unreadable: HashSet::new() }
     }
 }
 
@@ -164,6 +180,16 @@ mod tests {
         assert_eq!(error.to_string(), "PORT=99999 is not allowed: a whole number from 0 to 65535");
         let error = Environment::of(&[("F", "yes")]).flag("F", true).unwrap_err();
         assert_eq!(error.to_string(), "F=yes is not allowed: true or false");
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_is_refused_and_not_passed_over() {
+        for unreadable in ["SMTP_HOST", "SMTP_HOST_FILE"] {
+            let environment = Environment { unreadable: HashSet::from([unreadable.to_owned()]), ..Environment::of(&[("SMTP_PORT", "25")]) };
+            let refused = environment.text("SMTP_HOST").unwrap_err().to_string();
+            assert_eq!(refused, format!("{unreadable}=(not UTF-8) is not allowed: text in UTF-8"));
+            assert_eq!(environment.text("SMTP_PORT").unwrap().as_deref(), Some("25"));
+        }
     }
 
     #[test]

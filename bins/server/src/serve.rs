@@ -33,15 +33,25 @@ type Outgoing = (Option<Arc<Relay>>, Transport);
 /// Runs the server until SIGTERM or SIGINT.
 pub(crate) async fn serve(environment: &Environment) -> Result<(), Failure> {
     let mut settings = Settings::read(environment)?;
-    let relay = relay(settings.relay.take())?;
     let mut signals = Signals::new()?;
+    let relay = relay(settings.relay.take())?;
+    let mut opening = pin!(Opened::open(settings.store.database.clone()));
     let opened = tokio::select! {
-        opened = Opened::open(settings.store.database.clone()) => opened?,
-        () = signals.next() => return Ok(()),
+        opened = &mut opening => opened?,
+        () = signals.next() => return abandon(opening, signals).await,
     };
     let served = run(settings, relay, &opened, signals).await;
     let closed = opened.close().await;
     served.and(closed)
+}
+
+/// Stops a private server whose start has begun: it would go on without us.
+async fn abandon(opening: impl Future<Output = Result<Opened, Failure>>, mut signals: Signals) -> Result<(), Failure> {
+    tokio::select! {
+        opened = opening => opened?.close().await,
+        () = signals.next() => Ok(()),
+        () = tokio::time::sleep(DRAIN) => Ok(()),
+    }
 }
 
 async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, mut signals: Signals) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Uid, User};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::process::{Ended, Server, command_of, ends};
@@ -138,6 +139,38 @@ async fn what_was_accepted_is_found_again_by_an_ordinary_user_in_the_default_fol
     survives(&home, &[]).await;
     let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(home.data.join("postgres/cluster")).unwrap());
     assert_eq!(owner, home.owner.as_ref().map_or(Uid::effective(), |user| user.uid).as_raw());
+}
+
+#[tokio::test]
+async fn who_is_stopped_while_postgresql_starts_takes_it_with_it() {
+    let home = Home::own();
+    let data = home.data.to_str().unwrap().to_owned();
+    // Once from nothing, then from what is there.
+    for _ in 0..3 {
+        let mut child = home.command(&[("DATA_DIR", &data)]).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        // Before PostgreSQL is asked for anything.
+        log.read_line(&mut String::new()).await.unwrap();
+        kill("-TERM", &child.id().unwrap().to_string());
+        let mut rest = String::new();
+        log.read_to_string(&mut rest).await.unwrap();
+        assert_eq!((child.wait().await.unwrap().code(), home.postgres()), (Some(0), None), "{rest}");
+        assert!(!rest.contains("listening"), "{rest}");
+    }
+}
+
+#[tokio::test]
+async fn two_servers_share_one_postgresql_and_the_last_takes_it_with_it() {
+    let home = Home::own();
+    let data = home.data.to_str().unwrap().to_owned();
+    let variables = [("DATA_DIR", data.as_str())];
+    let (one, other) = tokio::join!(home.start(&variables), home.start(&variables));
+    assert_ne!(one.standard_output().is_empty(), other.standard_output().is_empty(), "one of them made the first key");
+    let postgres = home.postgres();
+    assert_eq!(one.stop().await.code, Some(0));
+    assert_eq!(home.postgres(), postgres, "the other uses it");
+    assert_eq!(other.ask("GET", "/health/ready", None, None).await.status, 200);
+    assert_stopped(&other.stop().await, &home);
 }
 
 #[tokio::test]
