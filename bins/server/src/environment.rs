@@ -74,7 +74,11 @@ impl Environment {
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, SettingError> {
         let file_name = format!("{name}_FILE");
         if let Some(name) = [name, &file_name].into_iter().find(|name| self.unreadable.contains(*name)) {
-            return Err(SettingError::Value { name: name.to_owned(), value: "(not UTF-8)".to_owned(), allowed: "text in UTF-8".to_owned() });
+            return Err(SettingError::Value {
+                name: name.to_owned(),
+                value: "(not UTF-8)".to_owned(),
+                allowed: "text in UTF-8".to_owned(),
+            });
         }
         let value = self.values.get(name).filter(|value| !value.is_empty());
         let Some(path) = self.values.get(&file_name).filter(|path| !path.is_empty()) else {
