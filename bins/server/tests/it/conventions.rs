@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use selfmx_http::routes;
 use selfmx_testing::HttpAnswer;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::forms::is_id;
 use crate::process::KEY;
@@ -122,5 +124,35 @@ async fn pages_of_any_origin_may_call_unless_the_operator_names_some() {
         for answer in answers {
             assert_eq!((told(&answer).as_deref(), answer.header("vary")), (allowed.then_some(origin), Some("origin")), "{origin}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_wrong_is_told_in_json_before_anything_else() {
+    let world = World::start().await;
+    let large = format!("GET /health HTTP/1.1\r\nHost: x\r\nX-Large: {}\r\n\r\n", "x".repeat(17_000));
+    for (octets, status, code) in [
+        ("GET /health HTTP/1.1\r\n\r\n", 400, "invalid_request"),
+        ("GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, "invalid_request"),
+        ("GET /health HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "invalid_request"),
+        ("GET /health HTTP/1.1\nHost: x\n\n", 400, "invalid_request"),
+        ("GET /health HTTP/1.1\r\nHost : x\r\n\r\n", 400, "invalid_request"),
+        ("POST /v1/send HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "invalid_request"),
+        ("nonsense\r\n\r\n", 400, "invalid_request"),
+        (&large, 431, "headers_too_large"),
+        // Said to be larger than any body here may be: nobody need know who asks.
+        ("POST /v1/send HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", 413, "payload_too_large"),
+    ] {
+        let mut stream = TcpStream::connect(world.server.address()).await.unwrap();
+        stream.write_all(octets.as_bytes()).await.unwrap();
+        // So that an answer after which the connection could go on ends it as well.
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        let shown: String = octets.chars().take(80).collect();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")) && body["error"]["code"] == code, "{shown}: {answer}");
+        assert!(is_id("req", &body["error"]["request_id"]), "{shown}: {answer}");
     }
 }
