@@ -2,6 +2,7 @@
 
 use selfmx_domain::Problem;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::Permission;
 
@@ -41,7 +42,7 @@ pub enum GrantError {
     #[error(transparent)]
     Tenant(#[from] Denied),
     /// The maker expires, and the new key would outlive it.
-    #[error("the new key must expire no later than the key that makes it, at {0}")]
+    #[error("the new key must expire no later than the key that makes it, at {}", written(.0))]
     Expiry(OffsetDateTime),
     /// The maker is a test key, and the new key would send for real.
     #[error("a test key can only make test keys")]
@@ -54,4 +55,22 @@ pub enum GrantError {
         /// What is wrong with it.
         problem: Problem,
     },
+}
+
+/// A time as requests write it.
+fn written(time: &OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn the_latest_end_is_written_as_requests_write_it() {
+        let refused = GrantError::Expiry(datetime!(2030-01-01 00:00 UTC)).to_string();
+        assert!(refused.ends_with("at 2030-01-01T00:00:00Z"), "{refused}");
+    }
 }
