@@ -120,3 +120,32 @@ impl Body for Outgoing {
         SizeHint::with_exact(u64::try_from(self.rest.len()).unwrap_or(u64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http_body_util::BodyExt as _;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    const SPAN: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn each_part_that_is_taken_puts_idleness_off() {
+        let activity = Activity::new();
+        let mut body = Outgoing::new(Bytes::from(vec![0; 2 * PART + 1]), Arc::clone(&activity), None);
+        assert_eq!(body.size_hint().exact(), Some(131_073));
+        let begin = Instant::now();
+        let taking = async {
+            for part in [PART, PART, 1] {
+                sleep(SPAN - Duration::from_secs(1)).await;
+                assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap().len(), part);
+            }
+            assert!(body.is_end_stream());
+        };
+        tokio::join!(taking, activity.idle_for(SPAN));
+        assert_eq!(begin.elapsed(), (SPAN - Duration::from_secs(1)) * 3 + SPAN);
+    }
+}

@@ -139,11 +139,11 @@ async fn a_client_that_takes_nothing_of_its_answer_is_left() {
 
 #[tokio::test]
 async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
-    let server = start(HttpSettings { idle_timeout: SHORT, ..HttpSettings::default() }).await;
+    let server = start(HttpSettings { idle_timeout: SHORT * 4, ..HttpSettings::default() }).await;
     let mut raw = Raw::connect(server.address).await;
-    raw.send(request("GET", "/large", "").repeat(4)).await;
-    for _ in 0..4 {
-        sleep(SHORT / 2).await;
+    raw.send(request("GET", "/large", "").repeat(5)).await;
+    for _ in 0..5 {
+        sleep(SHORT).await;
         assert_eq!(raw.answer().await.body.len(), LARGE);
     }
 }
