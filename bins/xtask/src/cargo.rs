@@ -21,7 +21,7 @@ where
 
 /// Removes the variables that describe this package from a child's environment.
 pub(crate) fn forget_own_package(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
+    for name in environment::names() {
         if describes_own_package(&name.to_string_lossy()) {
             command.env_remove(name);
         }

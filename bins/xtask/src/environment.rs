@@ -12,6 +12,12 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
+/// The names of all variables.
+#[expect(clippy::disallowed_methods, reason = "what cargo says of this package is not to reach the programs that are started")]
+pub(crate) fn names() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name)
+}
+
 /// The server's setting of this name, as the server will find it: in the environment or in `.env`.
 pub(crate) fn setting(name: &str) -> Option<OsString> {
     variable(name).or_else(|| in_file(&read_dot_env(), name).map(OsString::from))
