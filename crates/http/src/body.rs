@@ -41,18 +41,37 @@ impl Bounds {
     }
 }
 
+/// The room that all bodies together have in memory. The first octets of each come from a part of their own, so that a few large bodies, however
+/// slow, never keep out the small ones.
+#[derive(Debug)]
+pub(crate) struct Room {
+    first: Arc<Semaphore>,
+    rest: Arc<Semaphore>,
+    /// How many octets of each body count as its first ones.
+    first_octets: usize,
+}
+
+impl Room {
+    /// Room for so many octets, and for the first ones of each body a quarter more.
+    pub(crate) fn new(octets: usize) -> Self {
+        let semaphore = |octets: usize| Arc::new(Semaphore::new(octets.min(Semaphore::MAX_PERMITS)));
+        Self { first: semaphore(octets / 4), rest: semaphore(octets), first_octets: octets / 1024 }
+    }
+}
+
 /// The body of one request. The room that it takes among all bodies is given back when it is dropped.
 pub(crate) struct Body {
     incoming: Incoming,
     bounds: Bounds,
-    room: Arc<Semaphore>,
-    held: Option<OwnedSemaphorePermit>,
+    room: Arc<Room>,
+    first: Option<OwnedSemaphorePermit>,
+    rest: Option<OwnedSemaphorePermit>,
 }
 
 impl Body {
     /// A body that nobody has read yet, and that takes its octets from `room`.
-    pub(crate) const fn new(incoming: Incoming, bounds: Bounds, room: Arc<Semaphore>) -> Self {
-        Self { incoming, bounds, room, held: None }
+    pub(crate) const fn new(incoming: Incoming, bounds: Bounds, room: Arc<Room>) -> Self {
+        Self { incoming, bounds, room, first: None, rest: None }
     }
 
     /// Reads all of it, where `headers` say that it is plain JSON.
@@ -74,20 +93,27 @@ impl Body {
             if octets.len() + part.len() > self.bounds.octets {
                 return Err(Failure::TooLarge { limit: self.bounds.octets });
             }
-            self.hold(part.len())?;
+            self.hold(octets.len(), part.len())?;
             octets.extend_from_slice(&part);
         }
     }
 
-    fn hold(&mut self, octets: usize) -> Result<(), Failure> {
-        let octets = u32::try_from(octets).or(Err(Failure::Busy))?;
-        let more = Arc::clone(&self.room).try_acquire_many_owned(octets).or(Err(Failure::Busy))?;
-        match &mut self.held {
-            Some(held) => held.merge(more),
-            None => self.held = Some(more),
-        }
-        Ok(())
+    /// Takes room for `more` octets after those that have it already.
+    fn hold(&mut self, octets: usize, more: usize) -> Result<(), Failure> {
+        let first = more.min(self.room.first_octets.saturating_sub(octets));
+        take(&self.room.first, &mut self.first, first)?;
+        take(&self.room.rest, &mut self.rest, more - first)
     }
+}
+
+fn take(room: &Arc<Semaphore>, held: &mut Option<OwnedSemaphorePermit>, octets: usize) -> Result<(), Failure> {
+    let octets = u32::try_from(octets).or(Err(Failure::Busy))?;
+    let more = Arc::clone(room).try_acquire_many_owned(octets).or(Err(Failure::Busy))?;
+    match held {
+        Some(held) => held.merge(more),
+        None => *held = Some(more),
+    }
+    Ok(())
 }
 
 /// Whether there is one `Content-Type`, and it is `application/json`, with no parameter but `charset=utf-8`.

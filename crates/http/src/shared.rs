@@ -7,7 +7,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::body::Bounds;
+use crate::body::{Bounds, Room};
 use crate::route::BodySize;
 use crate::{HttpSettings, Router};
 
@@ -19,8 +19,8 @@ pub(crate) struct Shared<S> {
     pub(crate) router: Router<S>,
     pub(crate) settings: HttpSettings,
     pub(crate) tls: Option<TlsAcceptor>,
-    /// The octets of bodies that there is room for.
-    pub(crate) room: Arc<Semaphore>,
+    /// The room for bodies.
+    pub(crate) room: Arc<Room>,
     /// The room for large answers that are on their way out, in octets.
     pub(crate) answers: Arc<Semaphore>,
     /// The requests that are worked on, also after their client has gone.
@@ -36,9 +36,9 @@ impl<S> Shared<S> {
             config.alpn_protocols = ALPN.iter().map(|protocol| protocol.to_vec()).collect();
             TlsAcceptor::from(Arc::new(config))
         });
-        let room = settings.max_bodies.max(settings.max_send_body).max(settings.max_body).min(Semaphore::MAX_PERMITS);
+        let room = settings.max_bodies.max(settings.max_send_body).max(settings.max_body);
         let answers = Arc::new(Semaphore::new(settings.max_answers.min(Semaphore::MAX_PERMITS)));
-        Arc::new(Self { state, router, settings, tls, room: Arc::new(Semaphore::new(room)), answers, tasks: TaskTracker::new(), drain })
+        Arc::new(Self { state, router, settings, tls, room: Arc::new(Room::new(room)), answers, tasks: TaskTracker::new(), drain })
     }
 
     /// The bounds of the body of a route.

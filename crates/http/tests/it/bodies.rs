@@ -115,6 +115,19 @@ async fn past_the_room_for_bodies_the_server_says_so_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_small_body_finds_room_where_large_ones_have_taken_theirs() {
+    let settings = HttpSettings { max_send_body: 64 * KIB, max_body: KIB, max_bodies: 64 * KIB, ..HttpSettings::default() };
+    let server = start(settings).await;
+    let mut large = Raw::connect(server.address).await;
+    large.send(with_body("/hold", SENDER, &"x".repeat(64 * KIB))).await;
+    server.state.wait_for(1).await;
+    assert_eq!(exchange(server.address, with_body("/email", SENDER, &"x".repeat(KIB))).await.status, 503);
+    assert_eq!(exchange(server.address, with_body("/email", SENDER, &"x".repeat(64))).await.status, 200);
+    server.state.release.add_permits(1);
+    assert_eq!(large.answer().await.json()["octets"], 64 * KIB);
+}
+
+#[tokio::test]
 async fn the_room_of_a_body_that_breaks_off_is_given_back() {
     let settings = HttpSettings { max_send_body: 64 * KIB, max_body: KIB, max_bodies: 64 * KIB, ..HttpSettings::default() };
     let server = start(settings).await;
