@@ -1,5 +1,7 @@
 //! What the octets of a message promise, whatever the draft.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 use selfmx_domain::{Attachment, CustomHeader, DraftParts, Mailbox};
 
@@ -56,7 +58,12 @@ fn whatever() -> impl Strategy<Value = DraftParts> {
         files.dedup_by(|a, b| a.content_id == b.content_id);
         files
     });
-    let content = (parsed("usual"), text(), prop::option::of(text()), any::<bool>(), prop::collection::vec(header(), 0..4), files);
+    let headers = prop::collection::vec(header(), 0..4).prop_map(|mut headers| {
+        let mut seen = HashSet::new();
+        headers.retain(|header| seen.insert(header.name.as_str().to_ascii_lowercase()));
+        headers
+    });
+    let content = (parsed("usual"), text(), prop::option::of(text()), any::<bool>(), headers, files);
     (people, content).prop_map(|((from, first, more, bcc, reply_to), (subject, body, html, html_alone, headers, attachments))| {
         let body = body.replace('\0', "");
         let html = html.map(|html| html.replace('\0', ""));
