@@ -83,6 +83,7 @@ async fn pages_show_each_email_once_newest_first_and_new_ones_do_not_shift_them(
             let page: Value = world.get(&format!("/v1/emails{query}")).await.json();
             let here = page["data"].as_array().unwrap();
             gathered.extend(here.iter().map(|email| text(&email["id"])));
+            assert!(gathered.len() <= 24, "by {limit} there is no end: {gathered:?}");
             assert!(here.len() == limit || page["has_more"] == false, "{query}");
             assert_eq!(page["next_cursor"].is_null(), page["has_more"] == false, "{query}");
             if page["has_more"] == false {

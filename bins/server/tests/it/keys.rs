@@ -155,6 +155,7 @@ async fn a_list_has_every_live_key_newest_first_and_pages_where_a_limit_is_given
             let here = page["data"].as_array().unwrap();
             assert!(here.len() <= limit && (here.len() == limit || page["has_more"] == false), "{page}");
             gathered.extend(here.iter().map(|key| text(&key["id"])));
+            assert!(gathered.len() <= ids.len(), "by {limit} there is no end: {gathered:?}");
             if page["has_more"] == false {
                 assert!(page["next_cursor"].is_null());
                 break;
