@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
@@ -9,6 +10,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::Error;
 use crate::tls::{Check, client_config};
+
+/// How long the server's machine may leave what we sent unacknowledged, and a connection silent.
+const UNANSWERED: Duration = Duration::from_secs(30);
 
 /// Where the database is and how to log in: what `DATABASE_URL` says, or a private server's connection string.
 ///
@@ -55,8 +59,9 @@ impl FromStr for DatabaseAddress {
             config.application_name("selfmx");
         }
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(std::time::Duration::from_secs(10));
+            config.connect_timeout(Duration::from_secs(10));
         }
+        notice_silence(&mut config);
         let tls = MakeRustlsConnect::new(client_config(check, root_certificate.as_deref())?);
         Ok(Self { config, tls })
     }
@@ -65,6 +70,23 @@ impl FromStr for DatabaseAddress {
 impl fmt::Debug for DatabaseAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DatabaseAddress({:?})", self.config.get_hosts())
+    }
+}
+
+/// A server that is gone without a word (its machine died, a firewall forgot us) is noticed within a minute, and not when the system gives the
+/// connection up after a quarter of an hour. What the URL says stands.
+fn notice_silence(config: &mut Config) {
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(UNANSWERED);
+    }
+    if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+        config.keepalives_idle(UNANSWERED);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(UNANSWERED / 3);
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(3);
     }
 }
 
@@ -162,6 +184,19 @@ mod tests {
         for text in ["host=db.example sslmode = verify-full", "host=db.example\tsslmode=verify-ca", "host=db.example sslmode='require'"] {
             assert!(parsed(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_silent_server_is_noticed_unless_the_url_says_otherwise() {
+        let timeout = |text: &str| parsed(text).unwrap().config().get_tcp_user_timeout().copied();
+        assert_eq!(timeout("postgres://u@db.example/d"), Some(UNANSWERED));
+        assert_eq!(timeout("postgres://u@db.example/d?tcp_user_timeout=5"), Some(Duration::from_secs(5)));
+        let interval = |text: &str| parsed(text).unwrap().config().get_keepalives_interval();
+        assert_eq!(interval("postgres://u@db.example/d"), Some(UNANSWERED / 3));
+        assert_eq!(interval("postgres://u@db.example/d?keepalives_interval=7"), Some(Duration::from_secs(7)));
+        let idle = |text: &str| parsed(text).unwrap().config().get_keepalives_idle();
+        assert_eq!(idle("postgres://u@db.example/d"), UNANSWERED);
+        assert_eq!(idle("postgres://u@db.example/d?keepalives_idle=8"), Duration::from_secs(8));
     }
 
     #[test]
