@@ -169,8 +169,8 @@ impl Shared {
                 return None;
             }
             Err(error) if error.is_transient() => {
-                tracing::warn!(email_id = %lease.work().email_id, error = %error, "a message cannot be read");
-                self.release(lease).await;
+                // Given back, it would be due at once, and tried as fast as it fails.
+                tracing::warn!(email_id = %lease.work().email_id, error = %error, "a message cannot be read: it is tried again when its lease has run out");
                 return None;
             }
             Err(error) => {
