@@ -2,8 +2,9 @@
 
 use selfmx_testing::{Fault, Phase, Sink, SinkSettings};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
-use crate::process::{KEY, command, database, until};
+use crate::process::{KEY, command, command_ends, database, until};
 use crate::world::{World, email, port, text};
 
 /// Part of everything that must be in no log.
@@ -175,11 +176,13 @@ async fn the_level_and_the_form_are_the_operator_s() {
         "{}",
         ended.log
     );
-    let mut child = started(&[("LOG_FORMAT", "text"), ("LOG_LEVEL", "warn")]).await.spawn().unwrap();
-    let mut log = tokio::io::BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    tokio::io::AsyncBufReadExt::read_line(&mut log, &mut line).await.unwrap();
-    // The first line of such a start is a warning, in plain words and without colours.
-    assert!(line.contains("WARN") && line.contains("SMTP_HOST is not set") && !line.contains('\u{1b}') && !line.starts_with('{'), "{line}");
-    child.kill().await.unwrap();
+    // Plain words, without colours, and of what happened only what somebody should look at.
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let ended = command_ends(started(&[("LOG_FORMAT", "text"), ("LOG_LEVEL", "warn"), ("PORT", &port)]).await).await;
+    let lines: Vec<&str> = ended.log.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains("WARN") && lines[0].contains("SMTP_HOST is not set"), "{}", ended.log);
+    assert!(!ended.log.contains('\u{1b}') && !lines[0].starts_with('{') && lines[1].starts_with("selfmx: cannot listen"), "{}", ended.log);
+    let ended = command_ends(started(&[("LOG_LEVEL", "error"), ("PORT", &port)]).await).await;
+    assert_eq!(ended.log.lines().count(), 1, "{}", ended.log);
 }
