@@ -105,12 +105,16 @@ macro_rules! ids {
 ids! {
     /// An API key.
     ApiKeyId = "key", nil DEFAULT = "default", "`key_default`: the key that the environment sets, which is stored nowhere.";
+    /// An entry of the audit log.
+    AuditId = "log";
     /// An accepted email.
     EmailId = "msg";
     /// Something that happened to an email.
     EventId = "evt";
     /// One HTTP request.
     RequestId = "req";
+    /// A template.
+    TemplateId = "tmpl";
     /// A tenant.
     TenantId = "tenant", nil DEFAULT = "default", "`tenant_default`: the tenant on which platform keys act.";
 }

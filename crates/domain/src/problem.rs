@@ -71,6 +71,18 @@ pub enum Problem {
     /// The tenant that a key is to be made for does not exist.
     #[error("there is no tenant with this id")]
     NoSuchTenant,
+    /// An address that is not at the domain that the tenant's mail has to come from.
+    #[error("must be at the tenant's domain")]
+    OutsideDomain,
+    /// No IP address and no range of them.
+    #[error("is no IP address or CIDR range: write `192.0.2.7`, `192.0.2.0/24` or `2001:db8::/32`")]
+    NotANetwork,
+    /// A range of IP addresses whose address is not the range's first.
+    #[error("the address is not the first of its range: the range is written `{0}`")]
+    HostBits(String),
+    /// Neither an address nor `@` and a domain.
+    #[error("is neither an address nor `@` and a domain: write `shop@yourdomain.example` or `@yourdomain.example`")]
+    NotASender,
     /// A time that has to be in the future and is not.
     #[error("must be in the future")]
     Past,

@@ -2,15 +2,190 @@
 
 use time::OffsetDateTime;
 
-use crate::{Name, TenantId};
+use crate::{Address, Change, DisplayName, Domain, FieldError, Mailbox, Name, Problem, RateLimit, TenantId};
 
 /// A tenant.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     /// Its id.
     pub id: TenantId,
-    /// The name that people gave it.
-    pub name: Name,
+    /// Whether it may send.
+    pub status: TenantStatus,
+    /// What the platform says of it.
+    pub profile: TenantProfile,
     /// When it was made.
     pub created_at: OffsetDateTime,
+    /// When it was last changed.
+    pub updated_at: OffsetDateTime,
+}
+
+/// Whether a tenant may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TenantStatus {
+    /// It may.
+    Active,
+    /// What it sends is refused, and what it has queued is held.
+    Suspended {
+        /// Since when.
+        since: OffsetDateTime,
+    },
+}
+
+/// What the platform says of a tenant: all that a request can set, but for the relay's password.
+#[derive(Clone, Debug)]
+pub struct TenantProfile {
+    /// The name that people gave it.
+    pub name: Name,
+    /// The domain that its mail has to come from; absent: any.
+    pub domain: Option<Domain>,
+    /// What its mail says where the request does not.
+    pub defaults: SenderDefaults,
+    /// Its own relay; absent: the server's.
+    pub relay: Option<TenantRelay>,
+    /// The most that all its keys together may request; absent: the server's limit for each of them. No key of its own may have more.
+    pub rate_limit: Option<RateLimit>,
+    /// The most emails that it may send in a day (UTC); absent: any number.
+    pub emails_per_day: Option<u32>,
+}
+
+/// What an email says where its request does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SenderDefaults {
+    /// The name beside the address.
+    pub from_name: Option<DisplayName>,
+    /// The address that it comes from.
+    pub from_address: Option<Address>,
+    /// Where answers go.
+    pub reply_to: Option<Mailbox>,
+}
+
+/// A tenant's own relay. Its password is kept apart, sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantRelay {
+    /// A host name or an IP address.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+    /// The user name, where the relay asks for one.
+    pub user: Option<String>,
+    /// Whether the connection is protected by TLS: from the start on port 465, by STARTTLS on any other.
+    pub tls: bool,
+}
+
+impl TenantProfile {
+    /// The profile of a tenant of which nothing but its name is said.
+    #[must_use]
+    pub fn named(name: Name) -> Self {
+        Self { name, domain: None, defaults: SenderDefaults::default(), relay: None, rate_limit: None, emails_per_day: None }
+    }
+
+    /// Whether mail of this tenant may come from `address`, as far as its domain says.
+    #[must_use]
+    pub fn may_send_as(&self, address: &Address) -> bool {
+        self.domain.as_ref().is_none_or(|domain| domain == address.domain())
+    }
+
+    /// Checks what the members say together.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] where the address that mail comes from by default is not at the domain that it has to come from.
+    pub fn consistent(self) -> Result<Self, FieldError> {
+        match &self.defaults.from_address {
+            Some(address) if !self.may_send_as(address) => Err(Problem::OutsideDomain.at("settings.from_address")),
+            _ => Ok(self),
+        }
+    }
+}
+
+impl Tenant {
+    /// Whether it may send.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        matches!(self.status, TenantStatus::Active)
+    }
+}
+
+/// A partial update of a [`TenantProfile`].
+#[derive(Clone, Debug, Default)]
+pub struct TenantChange {
+    /// The name.
+    pub name: Option<Name>,
+    /// The domain that its mail has to come from.
+    pub domain: Change<Domain>,
+    /// The name beside the address.
+    pub from_name: Change<DisplayName>,
+    /// The address that its mail comes from by default.
+    pub from_address: Change<Address>,
+    /// Where answers go by default.
+    pub reply_to: Change<Mailbox>,
+    /// Its rate.
+    pub rate_limit: Change<RateLimit>,
+    /// The most emails in a day.
+    pub emails_per_day: Change<u32>,
+}
+
+impl TenantChange {
+    /// The profile after the change; its relay stays.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] where the members do not fit together any more.
+    pub fn apply(self, old: TenantProfile) -> Result<TenantProfile, FieldError> {
+        let defaults = SenderDefaults {
+            from_name: self.from_name.apply(old.defaults.from_name),
+            from_address: self.from_address.apply(old.defaults.from_address),
+            reply_to: self.reply_to.apply(old.defaults.reply_to),
+        };
+        let profile = TenantProfile {
+            name: self.name.unwrap_or(old.name),
+            domain: self.domain.apply(old.domain),
+            defaults,
+            relay: old.relay,
+            rate_limit: self.rate_limit.apply(old.rate_limit),
+            emails_per_day: self.emails_per_day.apply(old.emails_per_day),
+        };
+        profile.consistent()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile() -> TenantProfile {
+        TenantProfile { domain: Some("shop.example".parse().unwrap()), ..TenantProfile::named("Acme".parse().unwrap()) }
+    }
+
+    #[test]
+    fn mail_comes_from_the_domain_itself_and_from_no_other() {
+        let may = |address: &str| profile().may_send_as(&address.parse().unwrap());
+        assert!(may("a@shop.example") && may("b@SHOP.example"));
+        assert!(!may("a@mail.shop.example") && !may("a@example") && !may("a@shop.example.evil.example") && !may("a@xshop.example"));
+        let any = TenantProfile { domain: None, ..profile() };
+        assert!(any.may_send_as(&"a@b.example".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_change_touches_what_it_names() {
+        let change = TenantChange {
+            from_address: Change::Set("a@shop.example".parse().unwrap()),
+            emails_per_day: Change::Set(5),
+            rate_limit: Change::Set(RateLimit::per_minute(3)),
+            ..TenantChange::default()
+        };
+        let changed = change.apply(profile()).unwrap();
+        assert_eq!((changed.name.as_str(), changed.emails_per_day), ("Acme", Some(5)));
+        assert_eq!((changed.rate_limit, changed.defaults.from_name.is_none()), (Some(RateLimit::per_minute(3)), true));
+        let cleared = TenantChange { emails_per_day: Change::Clear, name: Some("New".parse().unwrap()), ..TenantChange::default() };
+        let cleared = cleared.apply(changed).unwrap();
+        assert_eq!((cleared.emails_per_day, cleared.name.as_str()), (None, "New"));
+        assert_eq!(cleared.defaults.from_address.unwrap().to_string(), "a@shop.example");
+    }
+
+    #[test]
+    fn the_default_sender_has_to_be_at_the_domain() {
+        let outside = TenantChange { from_address: Change::Set("a@other.example".parse().unwrap()), ..TenantChange::default() };
+        assert_eq!(outside.apply(profile()).unwrap_err(), Problem::OutsideDomain.at("settings.from_address"));
+    }
 }

@@ -3,7 +3,7 @@
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::{PlatformPermit, needs};
-use selfmx_domain::{Name, Page, PageRequest, Tenant, TenantId};
+use selfmx_domain::{Name, Page, PageRequest, Tenant, TenantId, TenantProfile, TenantStatus};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -73,6 +73,12 @@ impl Store {
 impl Row {
     fn into_tenant(self) -> Result<Tenant, Error> {
         let name = self.name.parse().or(Err(Error::Unreadable("tenants.name")))?;
-        Ok(Tenant { id: TenantId::from_uuid(self.id), name, created_at: self.created_at })
+        Ok(Tenant {
+            id: TenantId::from_uuid(self.id),
+            status: TenantStatus::Active,
+            profile: TenantProfile::named(name),
+            created_at: self.created_at,
+            updated_at: self.created_at,
+        })
     }
 }

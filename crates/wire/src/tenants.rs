@@ -41,13 +41,13 @@ pub struct TenantView<'a> {
 
 impl<'a> From<&'a Tenant> for TenantView<'a> {
     fn from(tenant: &'a Tenant) -> Self {
-        Self { id: tenant.id.to_string(), name: tenant.name.as_str(), created_at: Timestamp(tenant.created_at) }
+        Self { id: tenant.id.to_string(), name: tenant.profile.name.as_str(), created_at: Timestamp(tenant.created_at) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use selfmx_domain::TenantId;
+    use selfmx_domain::{TenantId, TenantProfile, TenantStatus};
     use time::macros::datetime;
 
     use super::*;
@@ -55,7 +55,14 @@ mod tests {
     #[test]
     fn a_tenant_is_read_and_shown() {
         let name: Name = CreateTenant::read(br#"{"name": " Acme "}"#).unwrap().into();
-        let tenant = Tenant { id: TenantId::DEFAULT, name, created_at: datetime!(2026-01-02 03:04 UTC) };
+        let at = datetime!(2026-01-02 03:04 UTC);
+        let tenant = Tenant {
+            id: TenantId::DEFAULT,
+            status: TenantStatus::Active,
+            profile: TenantProfile::named(name),
+            created_at: at,
+            updated_at: at,
+        };
         assert_eq!(
             serde_json::to_string(&TenantView::from(&tenant)).unwrap(),
             r#"{"id":"tenant_default","name":"Acme","created_at":"2026-01-02T03:04:00.000Z"}"#

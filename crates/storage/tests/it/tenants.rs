@@ -10,7 +10,10 @@ async fn a_new_place_has_the_default_tenant_alone() {
     let permit = admin().platform_permit().unwrap();
     let request = PageRequest { start: PageStart::Number(1), limit: PageLimit::default() };
     let page = place.store.tenant_list(&permit, request).await.unwrap();
-    assert_eq!(page.items.iter().map(|tenant| (tenant.id, tenant.name.as_str())).collect::<Vec<_>>(), [(TenantId::DEFAULT, "Default")]);
+    assert_eq!(
+        page.items.iter().map(|tenant| (tenant.id, tenant.profile.name.as_str())).collect::<Vec<_>>(),
+        [(TenantId::DEFAULT, "Default")]
+    );
     assert_eq!((page.has_more, page.total), (false, Some(Total::Exactly(1))));
 }
 
@@ -22,7 +25,7 @@ async fn tenants_read_back_newest_first_and_an_unknown_one_is_absent() {
     for n in 0..5 {
         let tenant = place.store.tenant_create(&permit, &format!("Ténant {n}").parse().unwrap()).await.unwrap();
         let found = place.store.tenant_find(&permit, tenant.id).await.unwrap().unwrap();
-        assert_eq!((found.name.as_str(), found.created_at), (tenant.name.as_str(), tenant.created_at));
+        assert_eq!((found.profile.name.as_str(), found.created_at), (tenant.profile.name.as_str(), tenant.created_at));
         made.push(tenant.id);
     }
     made.sort_by(|a, b| b.cmp(a));
