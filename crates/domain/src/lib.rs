@@ -11,6 +11,7 @@
 //! | [`RecipientState`], [`EmailStatus`] | what has become of an email, as enums whose changes consume the old state |
 //! | [`Verdict`], [`Reply`], [`RetryPolicy`] | what a relay said, and what follows from it |
 //! | [`EmailId`], [`ApiKeyId`], … | ids, one type each, as TypeIDs |
+//! | [`PublicAddress`] | an address that may be dialled on somebody else's behalf |
 //! | [`Clock`], [`Entropy`] | time and chance, passed in |
 //!
 //! ```
@@ -38,6 +39,7 @@ mod mailbox;
 mod name;
 mod page;
 mod problem;
+mod public_address;
 mod rate;
 mod recipient;
 mod reply;
@@ -59,6 +61,7 @@ pub use mailbox::{DisplayName, Mailbox};
 pub use name::Name;
 pub use page::{Page, PageLimit, PageRequest, PageStart, Total};
 pub use problem::{FieldError, Problem};
+pub use public_address::PublicAddress;
 pub use rate::{Rate, RateLimit};
 pub use recipient::{BounceType, NextStep, Queued, RecipientKind, RecipientState, Recipients};
 pub use reply::{Deferral, EnhancedCode, Reply, Verdict};
