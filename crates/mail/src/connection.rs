@@ -1,16 +1,16 @@
 //! One connection to a relay, from the greeting to QUIT.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use mail_send::SmtpClient;
 use selfmx_domain::Reply;
 use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, EXT_START_TLS, EhloResponse};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::dial;
 use crate::error::Phase;
 use crate::reply::ReplyFlaw;
 use crate::tls::Tls;
@@ -35,7 +35,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects, and goes as far as the settings ask: greeting, EHLO, STARTTLS and EHLO again, AUTH.
     pub(crate) async fn open(settings: &RelaySettings, tls: Option<&Tls>) -> Result<Self, RelayError> {
-        let tcp = connect(settings).await?;
+        let tcp = dial::connect(settings).await?;
         let (mut client, greeted) = match (settings.security, tls) {
             (Security::ImplicitTls, Some(tls)) => (client(settings, handshake(tcp, tls, settings.timeout).await?), false),
             (Security::StartTls, Some(tls)) => (client(settings, start_tls(tcp, tls, settings).await?), true),
@@ -99,26 +99,6 @@ impl Connection {
 
 const fn client(settings: &RelaySettings, stream: Stream) -> SmtpClient<Wire> {
     SmtpClient { stream: Wire::new(stream), timeout: settings.timeout }
-}
-
-/// Tries each address of the host, in the resolver's order; they share the time.
-async fn connect(settings: &RelaySettings) -> Result<TcpStream, RelayError> {
-    let resolved = timeout(settings.timeout, lookup_host((settings.host.as_str(), settings.port))).await;
-    let addresses: Vec<SocketAddr> = resolved.or(Err(RelayError::TimedOut(Phase::Connect)))?.map_err(RelayError::Connect)?.collect();
-    let share = settings.timeout / u32::try_from(addresses.len()).unwrap_or(1).max(1);
-    let mut failure = RelayError::Connect(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
-    for address in addresses {
-        match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(tcp)) => {
-                // A command is smaller than a packet: Nagle's algorithm would hold each back until the last reply's acknowledgement.
-                tcp.set_nodelay(true).map_err(RelayError::Connect)?;
-                return Ok(tcp);
-            }
-            Ok(Err(error)) => failure = RelayError::Connect(error),
-            Err(_) => failure = RelayError::TimedOut(Phase::Connect),
-        }
-    }
-    Err(failure)
 }
 
 async fn handshake(tcp: TcpStream, tls: &Tls, limit: Duration) -> Result<Stream, RelayError> {

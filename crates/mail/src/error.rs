@@ -77,6 +77,9 @@ pub enum RelayError {
     /// The TLS library refuses the settings.
     #[error("TLS cannot be set up")]
     TlsSetup(#[source] rustls::Error),
+    /// Only public addresses may be connected to, and the host is or has none, as far as can be found. It says no more, since a tenant may read it.
+    #[error("the relay's host has no public address: only public addresses are connected to")]
+    NoPublicAddress,
     /// The relay cannot be reached.
     #[error("the relay cannot be reached: {0}")]
     Connect(#[source] io::Error),

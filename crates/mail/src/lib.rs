@@ -34,10 +34,13 @@
 //! Invariant: no credentials leave this machine in clear, and no mail goes out in clear unless the settings say [`Security::Plain`].
 //!
 //! Invariant: an octet that was said before TLS counts for nothing within it.
+//!
+//! Invariant: with [`Reach::PublicOnly`] no address is connected to that is not public, by whatever name or spelling.
 
 mod canonical;
 mod compose;
 mod connection;
+mod dial;
 mod dots;
 mod envelope;
 mod error;
@@ -61,5 +64,5 @@ pub use error::{Phase, RelayError};
 pub use gate::RelayStatus;
 pub use relay::Relay;
 pub use reply::ReplyFlaw;
-pub use settings::{Credentials, RelaySettings, Security, Verification};
+pub use settings::{Credentials, Reach, RelaySettings, Security, Verification};
 pub use transport::{Capture, Transport};

@@ -12,7 +12,7 @@ use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::tls::Tls;
 use crate::transaction::{self, Fate, Outcome};
-use crate::{Envelope, RelayError, RelaySettings, RelayStatus, Security, canonical};
+use crate::{Envelope, RelayError, RelaySettings, RelayStatus, Security, canonical, dial};
 
 /// One SMTP relay, with connections kept between messages (RFC 5321).
 ///
@@ -43,8 +43,9 @@ impl Relay {
     /// # Errors
     ///
     /// [`RelayError::ClearCredentials`], [`RelayError::HostName`], [`RelayError::NoRoots`], [`RelayError::BadRoot`],
-    /// [`RelayError::TlsSetup`]: the settings cannot work.
+    /// [`RelayError::TlsSetup`], [`RelayError::NoPublicAddress`]: the settings cannot work.
     pub fn new(settings: RelaySettings) -> Result<Self, RelayError> {
+        dial::check_literal(&settings)?;
         let clear = settings.security == Security::Plain;
         if clear && settings.credentials.is_some() && !settings.is_loopback() {
             return Err(RelayError::ClearCredentials);

@@ -35,6 +35,16 @@ pub enum Verification {
     Accept,
 }
 
+/// Which addresses may be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Any: the operator says where the relay is.
+    Anywhere,
+    /// Public ones only, as [`PublicAddress`](selfmx_domain::PublicAddress) has it: somebody else says where the relay is, and what only this
+    /// machine can reach is not theirs.
+    PublicOnly,
+}
+
 /// The user name and password for AUTH (RFC 4954).
 #[derive(Clone)]
 pub struct Credentials {
@@ -68,6 +78,8 @@ pub struct RelaySettings {
     pub host: String,
     /// The TCP port.
     pub port: u16,
+    /// Which addresses may be connected to, whatever the host says.
+    pub reach: Reach,
     /// How the connection is protected.
     pub security: Security,
     /// Whether the relay has to prove who it is.
@@ -93,13 +105,14 @@ pub struct RelaySettings {
 }
 
 impl RelaySettings {
-    /// Settings for a relay, with what the port is usually used with, verification on, 30 s for each reply and 5 min for the last, 10 connections
-    /// kept for 30 s and for 100 messages, and 30 s of rest for a relay that cannot be used.
+    /// Settings for a relay at any address, with what the port is usually used with, verification on, 30 s for each reply and 5 min for the last, 10
+    /// connections kept for 30 s and for 100 messages, and 30 s of rest for a relay that cannot be used.
     #[must_use]
     pub fn new(host: impl Into<String>, port: u16, helo: Domain) -> Self {
         Self {
             host: host.into(),
             port,
+            reach: Reach::Anywhere,
             security: Security::of_port(port),
             verification: Verification::Verify,
             credentials: None,
@@ -116,6 +129,9 @@ impl RelaySettings {
 
     /// Whether what is sent never leaves this machine.
     pub(crate) fn is_loopback(&self) -> bool {
+        if self.reach == Reach::PublicOnly {
+            return false;
+        }
         self.host.parse::<IpAddr>().map_or_else(|_| self.host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
     }
 }

@@ -7,6 +7,7 @@ mod drafts;
 mod faults;
 mod kept;
 mod mime;
+mod reach;
 mod real;
 mod support;
 mod tls;
