@@ -10,8 +10,10 @@
 
 mod emails;
 mod error;
+mod failures;
 mod health;
 mod keys;
+mod rates;
 mod send;
 mod sign_in;
 mod smtp;
@@ -26,8 +28,10 @@ use selfmx_mail::Relay;
 use selfmx_storage::Store;
 
 pub use error::Error;
+pub use failures::{Failures, TooManyFailures};
 pub use health::{Health, HealthStatus, NotReady};
 pub use keys::{CreatedKey, KeyList};
+pub use rates::{Bucket, Limited, Rate, Rates, Standing};
 pub use selfmx_storage::RevokedKeys;
 pub use send::AcceptedEmail;
 pub use sign_in::SignInError;
