@@ -167,6 +167,17 @@ pub enum Error {
         folder: PathBuf,
     },
 
+    /// There is no cluster in the folder, and none was to be made.
+    #[error(
+        "there is no database in {}, and none was made. Name the server's own by `DATA_DIR`, or by `DATABASE_URL` where it uses another \
+         PostgreSQL than its private one",
+        folder.display()
+    )]
+    NoCluster {
+        /// The folder.
+        folder: PathBuf,
+    },
+
     /// There is something in the cluster's place that PostgreSQL did not make.
     #[error("{} is not a PostgreSQL data folder (it has no readable PG_VERSION): move it away and start again, or restore it", folder.display())]
     NotACluster {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf, absolute};
 use nix::fcntl::OFlag;
 
 use crate::account::Account;
-use crate::{Error, config};
+use crate::{Error, config, lock};
 
 /// As many bytes as a unix socket's path may have.
 const SOCKET_PATH: usize = 107;
@@ -24,6 +24,22 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
+    /// Finds the folder, and makes nothing where it holds neither a cluster nor the door behind which one may be in the making.
+    pub(crate) fn find(data_dir: &Path) -> Result<Self, Error> {
+        let root = resolved(data_dir)?;
+        // Of another's folder we could not see what it holds.
+        if let Ok(metadata) = fs::metadata(&root) {
+            check_owner(&root, metadata.uid(), &chosen(&root)?)?;
+        }
+        for name in ["cluster", lock::DOOR] {
+            let path = root.join(name);
+            if path.try_exists().map_err(Error::file("look at", path))? {
+                return Self::prepare(data_dir);
+            }
+        }
+        Err(Error::NoCluster { folder: root })
+    }
+
     /// Finds or makes the folder, after it is clear that the server's user can get there.
     pub(crate) fn prepare(data_dir: &Path) -> Result<Self, Error> {
         let root = resolved(data_dir)?;
@@ -32,7 +48,7 @@ impl Folder {
             return Err(Error::file("use", root)(source));
         }
         let parent = root.parent().unwrap_or(&root);
-        let account = Account::choose(&[&root.join("cluster"), &root, parent])?;
+        let account = chosen(&root)?;
         if account.dropped {
             check_traversable(&root, &account)?;
         }
@@ -124,6 +140,11 @@ impl Folder {
     }
 }
 
+/// Whom the server in this folder runs as.
+fn chosen(root: &Path) -> Result<Account, Error> {
+    Account::choose(&[&root.join("cluster"), root, root.parent().unwrap_or(root)])
+}
+
 /// Whether a socket in this folder can be made and named in a connection string (whose hosts are split at commas).
 fn fits(socket_dir: &Path) -> bool {
     let longest = socket_dir.as_os_str().len() + "/.s.PGSQL.".len() + config::PORT.to_string().len();
@@ -182,7 +203,7 @@ fn check_ours(root: &Path, account: &Account) -> Result<(), Error> {
     };
     check_owner(root, metadata.uid(), account)?;
     let mut entries = fs::read_dir(root).map_err(Error::file("read", root))?;
-    let ours = ["door.lock", "cluster", "cluster.new", "operator.conf", "lost+found"];
+    let ours = [lock::DOOR, "cluster", "cluster.new", "operator.conf", "lost+found"];
     if entries.next().is_none() || ours.iter().any(|name| root.join(name).exists()) {
         return Ok(());
     }

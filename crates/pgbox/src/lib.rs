@@ -10,6 +10,7 @@
 //! - [`PgBox`]: a running server, started or found, with the [connection string](PgBox::connection_string)
 //!   that reaches it.
 //! - [`Lifetime`]: whether the server outlives the process that started it.
+//! - [`Absent`]: whether a cluster is made where there is none.
 //! - [`Programs`]: one installation of PostgreSQL's programs.
 //!
 //! # Example
@@ -60,7 +61,9 @@
 //!
 //! Invariant: `fsync`, `full_page_writes` and `synchronous_commit` are on, and no TCP port is open, whatever any file says.
 //!
-//! Invariant: [`PgBox::stop`] never takes the server from another process that uses it.
+//! Invariant: [`PgBox::stop`] never takes the server from another process that uses it; the last of them stops it.
+//!
+//! Invariant: with [`Absent::Refuse`] no cluster is made, and nothing at all in a folder that has no trace of one.
 //!
 //! Not here: databases other than [`DATABASE`], schemas, back-ups, queries.
 
@@ -83,7 +86,7 @@ mod sight;
 pub use error::Error;
 pub use programs::{Programs, programs};
 pub use server::{PgBox, Stopped};
-pub use settings::{Lifetime, Settings};
+pub use settings::{Absent, Lifetime, Settings};
 
 /// The PostgreSQL role that [`PgBox::connection_string`] signs in as.
 ///

@@ -7,7 +7,7 @@ use crate::folder::Folder;
 use crate::pace::Pace;
 
 /// Held while a process makes, starts or stops the server: one at a time.
-const DOOR: &str = "door.lock";
+pub(crate) const DOOR: &str = "door.lock";
 /// Held by PostgreSQL itself, as its standard input and so by all its processes: it is free when, and only when, the
 /// last of them is gone. Unlike a process id it cannot be taken for another's.
 const ALIVE: &str = "alive.lock";

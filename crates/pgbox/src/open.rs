@@ -6,7 +6,7 @@ use crate::folder::Folder;
 use crate::launch::{Launched, launch};
 use crate::pace::Pace;
 use crate::sight::Sight;
-use crate::{Error, PgBox, Programs, Settings, config, lock, log, make, programs, sight};
+use crate::{Absent, Error, PgBox, Programs, Settings, config, lock, log, make, programs, sight};
 
 /// A start under way.
 struct Start {
@@ -16,7 +16,10 @@ struct Start {
 }
 
 pub(crate) async fn open(settings: &Settings) -> Result<PgBox, Error> {
-    let folder = Folder::prepare(&settings.data_dir)?;
+    let folder = match settings.absent {
+        Absent::Make => Folder::prepare(&settings.data_dir)?,
+        Absent::Refuse => Folder::find(&settings.data_dir)?,
+    };
     let mut pace = Pace::new(settings.start_limit);
     let door = lock::door(&folder, &mut pace).await?;
     let mut start = Start { launched: None, log_from: 0 };
@@ -59,10 +62,14 @@ async fn begin(start: &mut Start, settings: &Settings, folder: &Folder, door: &F
     Ok(())
 }
 
-/// Finds the programs that fit the cluster, or makes a cluster with the best there are.
+/// Finds the programs that fit the cluster; where there is none, makes one with the best there are, or refuses to.
 async fn prepare_cluster(settings: &Settings, folder: &Folder, door: &File) -> Result<Programs, Error> {
     let bin_dir = settings.bin_dir.as_deref();
     let Some(cluster) = make::made_by(folder)? else {
+        // Only here is it certain: whoever was making the cluster has let us through the door since.
+        if settings.absent == Absent::Refuse {
+            return Err(Error::NoCluster { folder: folder.root().to_path_buf() });
+        }
         let programs = programs::programs(bin_dir)?;
         make::make(folder, &programs, door).await?;
         return Ok(programs);

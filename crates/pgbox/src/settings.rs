@@ -18,12 +18,24 @@ pub enum Lifetime {
     Tethered,
 }
 
+/// What is done where the folder holds no cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Absent {
+    /// It is made. For servers.
+    #[default]
+    Make,
+    /// [`Error::NoCluster`](crate::Error::NoCluster) tells so, and nothing is made. For commands on a server's data: an empty database
+    /// in a folder that was named by mistake would answer them all.
+    Refuse,
+}
+
 /// Where the private server lives and how it is run.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) bin_dir: Option<PathBuf>,
     pub(crate) lifetime: Lifetime,
+    pub(crate) absent: Absent,
     pub(crate) start_limit: Duration,
 }
 
@@ -34,7 +46,8 @@ impl Settings {
     /// By default the programs are [searched for](crate::programs), the server is [detached](Lifetime::Detached)
     /// and has 10 minutes to start.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), bin_dir: None, lifetime: Lifetime::default(), start_limit: Duration::from_secs(600) }
+        let (lifetime, absent) = (Lifetime::default(), Absent::default());
+        Self { data_dir: data_dir.into(), bin_dir: None, lifetime, absent, start_limit: Duration::from_secs(600) }
     }
 
     /// Takes PostgreSQL's programs from this folder and nowhere else; `None` searches for them.
@@ -48,6 +61,13 @@ impl Settings {
     #[must_use]
     pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
         self.lifetime = lifetime;
+        self
+    }
+
+    /// Says what is done where the folder holds no cluster.
+    #[must_use]
+    pub fn absent(mut self, absent: Absent) -> Self {
+        self.absent = absent;
         self
     }
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use nix::unistd::geteuid;
-use selfmx_pgbox::{Error, PgBox, programs};
+use selfmx_pgbox::{Absent, Error, PgBox, Stopped, programs};
 
-use crate::place::{Place, mode, owner, sql};
+use crate::place::{Place, mode, owner, sql, wait_until};
 
 #[tokio::test]
 async fn no_programs_names_the_line_that_installs_them_and_the_alternative() {
@@ -57,6 +57,43 @@ async fn a_folder_full_of_other_things_is_not_taken() {
     assert!(matches!(error, Error::NotOurs { .. }), "{error}");
     assert_eq!(mode(place.data_dir()), before);
     assert_eq!(fs::read_dir(place.data_dir()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn who_wants_no_new_cluster_gets_none_and_leaves_nothing() {
+    let place = Place::new();
+    let refused = async || {
+        let error = PgBox::open(place.detached().absent(Absent::Refuse)).await.unwrap_err();
+        assert!(matches!(&error, Error::NoCluster { folder } if folder == place.data_dir()), "{error}");
+        for part in ["DATA_DIR", "DATABASE_URL", place.data_dir().to_str().unwrap()] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    };
+    refused().await;
+    assert_eq!(fs::read_dir(place.outer()).unwrap().count(), 0);
+    fs::create_dir_all(place.data_dir()).unwrap();
+    fs::write(place.path("letter"), "mine").unwrap();
+    let before = mode(place.data_dir());
+    refused().await;
+    assert_eq!((mode(place.data_dir()), fs::read_dir(place.data_dir()).unwrap().count()), (before, 1));
+    // What a first start leaves that came to nothing.
+    fs::remove_file(place.path("letter")).unwrap();
+    fs::write(place.path("door.lock"), "").unwrap();
+    refused().await;
+    assert!(!place.path("cluster").exists() && place.postmaster().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_no_new_cluster_uses_one_that_is_there_or_is_being_made() {
+    let place = Place::new();
+    let making = tokio::spawn(PgBox::open(place.detached()));
+    wait_until("the cluster to be begun", || place.path("cluster.new").exists());
+    let found = PgBox::open(place.detached().absent(Absent::Refuse)).await.unwrap();
+    assert_eq!(making.await.unwrap().unwrap().stop().await.unwrap(), Stopped::InUse);
+    assert_eq!(sql(&found, "SELECT 1").await, "1");
+    assert_eq!(found.stop().await.unwrap(), Stopped::Down);
+    let started = PgBox::open(place.detached().absent(Absent::Refuse)).await.unwrap();
+    assert_eq!(started.stop().await.unwrap(), Stopped::Down);
 }
 
 #[tokio::test]
