@@ -1,12 +1,12 @@
 //! How often a client address may present a wrong key.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::Rate;
-use crate::rates::Table;
+use selfmx_domain::{Rate, RateLimit};
+
+use crate::rates::{Table, gcra};
 
 /// 131,072 networks at most, 4 MiB.
 const SHELVES: u16 = 8_192;
@@ -28,7 +28,7 @@ pub struct TooManyFailures {
 /// failures are told `too many` sooner.
 #[derive(Debug)]
 pub struct Failures {
-    rate: Option<Rate>,
+    limit: RateLimit,
     counts: Mutex<Counts>,
 }
 
@@ -59,7 +59,7 @@ impl Failures {
     ///
     /// [`TooManyFailures`] where that is one too many.
     pub fn count(&self, client: IpAddr, now: Instant) -> Result<(), TooManyFailures> {
-        let Some(rate) = self.rate else {
+        let RateLimit::AtMost(rate) = self.limit else {
             return Ok(());
         };
         // Each change of the counts is whole, whoever panicked.
@@ -68,20 +68,20 @@ impl Failures {
     }
 
     fn with_shelves(per_minute: u32, shelves: u16) -> Self {
-        let rate = NonZeroU32::new(per_minute).map(Rate::per_minute);
-        Self { rate, counts: Mutex::new(Counts { networks: Table::new(shelves), crowd_whole_at: None }) }
+        let limit = RateLimit::per_minute(per_minute);
+        Self { limit, counts: Mutex::new(Counts { networks: Table::new(shelves), crowd_whole_at: None }) }
     }
 }
 
 impl Counts {
     fn add(&mut self, network: Network, rate: Rate, now: Instant) -> Result<(), Duration> {
         if self.networks.has_place(network, now) {
-            let spent = rate.spend(self.networks.debt(network, now))?;
+            let spent = gcra::spend(rate, self.networks.debt(network, now))?;
             self.networks.owe(network, spent.debt, now);
             return Ok(());
         }
         let debt = self.crowd_whole_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
-        self.crowd_whole_at = Some(now + rate.spend(debt)?.debt);
+        self.crowd_whole_at = Some(now + gcra::spend(rate, debt)?.debt);
         Ok(())
     }
 }

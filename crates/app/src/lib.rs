@@ -31,7 +31,7 @@ pub use error::Error;
 pub use failures::{Failures, TooManyFailures};
 pub use health::{Health, HealthStatus, NotReady};
 pub use keys::{CreatedKey, KeyList};
-pub use rates::{Bucket, Limited, Rate, Rates, Standing};
+pub use rates::{Bucket, Limited, Rates, Standing};
 pub use selfmx_storage::RevokedKeys;
 pub use send::AcceptedEmail;
 pub use sign_in::SignInError;

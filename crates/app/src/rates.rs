@@ -1,14 +1,13 @@
 //! How many requests a key and a tenant may make.
 
-mod rate;
+pub(crate) mod gcra;
 mod table;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use selfmx_domain::{ApiKeyId, TenantId};
+use selfmx_domain::{ApiKeyId, Rate, RateLimit, TenantId};
 
-pub use rate::Rate;
 pub(crate) use table::Table;
 
 /// 131,072 buckets at most, 5 MiB.
@@ -53,14 +52,13 @@ pub struct Limited {
 /// Where more than 100,000 buckets owe at once, those are forgotten that owe least.
 ///
 /// ```
-/// use std::num::NonZeroU32;
 /// use std::time::{Duration, Instant};
-/// use selfmx_app::{Bucket, Rate, Rates};
-/// use selfmx_domain::{ApiKeyId, TenantId};
+/// use selfmx_app::{Bucket, Rates};
+/// use selfmx_domain::{ApiKeyId, RateLimit, TenantId};
 ///
 /// let (rates, now) = (Rates::new(), Instant::now());
-/// let rate = |requests| Rate::per_minute(NonZeroU32::new(requests).unwrap());
-/// let buckets = [(Bucket::Key(ApiKeyId::DEFAULT), rate(2)), (Bucket::Tenant(TenantId::DEFAULT), rate(100))];
+/// let buckets =
+///     [(Bucket::Key(ApiKeyId::DEFAULT), RateLimit::per_minute(2)), (Bucket::Tenant(TenantId::DEFAULT), RateLimit::per_minute(100))];
 /// assert_eq!(rates.spend(&buckets, now)?.map(|standing| standing.remaining), Some(1));
 /// rates.spend(&buckets, now)?;
 /// assert_eq!(rates.spend(&buckets, now).unwrap_err().retry_after, Duration::from_secs(30));
@@ -84,7 +82,7 @@ impl Rates {
         Self { buckets: Mutex::new(Table::new(SHELVES)) }
     }
 
-    /// One request out of each of the `buckets`, each of which is there once; the tightest's standing after it. No buckets, no limit.
+    /// One request out of each of the `buckets`, each of which is there once; the tightest's standing after it. Where none is limited there is none.
     ///
     /// All are looked at and charged under one lock: at no time does more fit than the rates say. `now` that is some microseconds older than another
     /// caller's errs to the strict side.
@@ -92,12 +90,12 @@ impl Rates {
     /// # Errors
     ///
     /// [`Limited`] where it does not fit one of them; then none is charged.
-    pub fn spend(&self, buckets: &[(Bucket, Rate)], now: Instant) -> Result<Option<Standing>, Limited> {
+    pub fn spend(&self, buckets: &[(Bucket, RateLimit)], now: Instant) -> Result<Option<Standing>, Limited> {
         let mut table = self.lock();
-        let standing = tightest(buckets.iter().map(|(bucket, rate)| after_one(*rate, table.debt(*bucket, now))))?;
-        for (bucket, rate) in buckets {
-            if let Ok(spent) = rate.spend(table.debt(*bucket, now)) {
-                table.owe(*bucket, spent.debt, now);
+        let standing = tightest(limited(buckets).map(|(bucket, rate)| after_one(rate, table.debt(bucket, now))))?;
+        for (bucket, rate) in limited(buckets) {
+            if let Ok(spent) = gcra::spend(rate, table.debt(bucket, now)) {
+                table.owe(bucket, spent.debt, now);
             }
         }
         Ok(standing)
@@ -105,10 +103,9 @@ impl Rates {
 
     /// How the tightest of the `buckets` stands, without a request.
     #[must_use]
-    pub fn standing(&self, buckets: &[(Bucket, Rate)], now: Instant) -> Option<Standing> {
+    pub fn standing(&self, buckets: &[(Bucket, RateLimit)], now: Instant) -> Option<Standing> {
         let table = self.lock();
-        let standings = buckets.iter().map(|(bucket, rate)| before_one(*rate, table.debt(*bucket, now)));
-        standings.min_by_key(Standing::room)
+        limited(buckets).map(|(bucket, rate)| before_one(rate, table.debt(bucket, now))).min_by_key(Standing::room)
     }
 
     fn lock(&self) -> MutexGuard<'_, Table<Bucket>> {
@@ -122,6 +119,13 @@ impl Standing {
     fn room(&self) -> (u32, std::cmp::Reverse<Duration>) {
         (self.remaining, std::cmp::Reverse(self.whole_in))
     }
+}
+
+fn limited(buckets: &[(Bucket, RateLimit)]) -> impl Iterator<Item = (Bucket, Rate)> {
+    buckets.iter().filter_map(|(bucket, limit)| match limit {
+        RateLimit::AtMost(rate) => Some((*bucket, *rate)),
+        RateLimit::Unlimited => None,
+    })
 }
 
 /// The tightest of several, or the refusal with the longest wait.
@@ -139,14 +143,14 @@ fn tightest(each: impl Iterator<Item = Result<Standing, Limited>>) -> Result<Opt
 
 fn after_one(rate: Rate, debt: Duration) -> Result<Standing, Limited> {
     let limit = rate.requests().get();
-    match rate.spend(debt) {
+    match gcra::spend(rate, debt) {
         Ok(spent) => Ok(Standing { limit, remaining: spent.remaining, whole_in: spent.debt }),
         Err(retry_after) => Err(Limited { standing: Standing { limit, remaining: 0, whole_in: debt }, retry_after }),
     }
 }
 
 fn before_one(rate: Rate, debt: Duration) -> Standing {
-    let remaining = rate.spend(debt).map_or(0, |spent| spent.remaining + 1);
+    let remaining = gcra::spend(rate, debt).map_or(0, |spent| spent.remaining + 1);
     Standing { limit: rate.requests().get(), remaining, whole_in: debt }
 }
 

@@ -17,8 +17,12 @@ fn rate(requests: u32, seconds: u32) -> Rate {
     Rate::new(requests.try_into().unwrap(), seconds.try_into().unwrap())
 }
 
+fn limit(requests: u32, seconds: u32) -> RateLimit {
+    RateLimit::AtMost(rate(requests, seconds))
+}
+
 fn interval(rate: Rate) -> u128 {
-    rate.window().as_nanos().div_ceil(u128::from(rate.requests().get()))
+    (u128::from(rate.seconds().get()) * 1_000_000_000).div_ceil(u128::from(rate.requests().get()))
 }
 
 /// A bucket of tokens, each of which takes `interval` nanoseconds to flow in, counted out naively.
@@ -51,14 +55,14 @@ impl Tokens {
 #[test]
 fn the_tightest_bucket_speaks_and_a_refusal_charges_none() {
     let (rates, now) = (Rates::new(), Instant::now());
-    let buckets = [(KEY, rate(3, 60)), (TENANT, rate(5, 60))];
+    let buckets = [(KEY, limit(3, 60)), (TENANT, limit(5, 60))];
     let left = |now| rates.spend(&buckets, now).map(|standing| standing.unwrap().remaining);
     assert_eq!((left(now), left(now), left(now)), (Ok(2), Ok(1), Ok(0)));
     let limited = rates.spend(&buckets, now).unwrap_err();
     assert_eq!(limited.standing, Standing { limit: 3, remaining: 0, whole_in: Duration::from_secs(60) });
     assert_eq!(limited.retry_after, Duration::from_secs(20));
     // Three were spent of the tenant's five, whatever was refused, and then the tenant's are the fewer.
-    let other = [(Bucket::Key(ApiKeyId::from_uuid(Uuid::from_u128(1))), rate(100, 60)), (TENANT, rate(5, 60))];
+    let other = [(Bucket::Key(ApiKeyId::from_uuid(Uuid::from_u128(1))), limit(100, 60)), (TENANT, limit(5, 60))];
     assert_eq!(rates.spend(&other, now).map(|standing| standing.unwrap().remaining), Ok(1));
     assert!(rates.spend(&other, now).is_ok());
     let limited = rates.spend(&other, now).unwrap_err();
@@ -69,7 +73,7 @@ fn the_tightest_bucket_speaks_and_a_refusal_charges_none() {
 
 #[test]
 fn of_two_with_as_much_left_the_slower_one_is_tighter() {
-    for buckets in [[(KEY, rate(2, 60)), (TENANT, rate(2, 3_600))], [(TENANT, rate(2, 3_600)), (KEY, rate(2, 60))]] {
+    for buckets in [[(KEY, limit(2, 60)), (TENANT, limit(2, 3_600))], [(TENANT, limit(2, 3_600)), (KEY, limit(2, 60))]] {
         let (rates, now) = (Rates::new(), Instant::now());
         assert_eq!(rates.spend(&buckets, now).unwrap().unwrap().whole_in, Duration::from_secs(1_800));
         assert_eq!(rates.standing(&buckets, now).unwrap().whole_in, Duration::from_secs(1_800));
@@ -78,7 +82,7 @@ fn of_two_with_as_much_left_the_slower_one_is_tighter() {
 
 #[test]
 fn the_longest_wait_counts_where_several_refuse() {
-    for buckets in [[(KEY, rate(1, 60)), (TENANT, rate(1, 3_600))], [(TENANT, rate(1, 3_600)), (KEY, rate(1, 60))]] {
+    for buckets in [[(KEY, limit(1, 60)), (TENANT, limit(1, 3_600))], [(TENANT, limit(1, 3_600)), (KEY, limit(1, 60))]] {
         let (rates, now) = (Rates::new(), Instant::now());
         rates.spend(&buckets, now).unwrap();
         assert_eq!(rates.spend(&buckets, now).unwrap_err().retry_after, Duration::from_secs(3_600));
@@ -90,12 +94,15 @@ fn without_a_bucket_there_is_no_limit() {
     let rates = Rates::new();
     assert_eq!(rates.spend(&[], Instant::now()), Ok(None));
     assert_eq!(rates.standing(&[], Instant::now()), None);
+    let buckets = [(KEY, RateLimit::Unlimited), (TENANT, limit(1, 60))];
+    assert_eq!(rates.spend(&buckets[..1], Instant::now()), Ok(None));
+    assert_eq!(rates.spend(&buckets, Instant::now()).unwrap().unwrap().limit, 1);
 }
 
 #[test]
 fn of_as_many_threads_as_like_no_more_get_through() {
     let (rates, now) = (Rates::new(), Instant::now());
-    let buckets = [(KEY, rate(1_000, 60)), (TENANT, rate(700, 60))];
+    let buckets = [(KEY, limit(1_000, 60)), (TENANT, limit(700, 60))];
     let spend = || (0..500).filter(|_| rates.spend(&buckets, now).is_ok()).count();
     let through: usize = thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(spend)).collect();
@@ -108,14 +115,14 @@ fn of_as_many_threads_as_like_no_more_get_through() {
 #[test]
 fn another_rate_forgives_nothing() {
     let (rates, now) = (Rates::new(), Instant::now());
-    let through = |rate, most| (0..most).filter(|_| rates.spend(&[(KEY, rate)], now).is_ok()).count();
-    assert_eq!(through(rate(100, 60), 50), 50);
-    assert_eq!(through(rate(10, 60), 100), 5);
+    let through = |limit, most| (0..most).filter(|_| rates.spend(&[(KEY, limit)], now).is_ok()).count();
+    assert_eq!(through(limit(100, 60), 50), 50);
+    assert_eq!(through(limit(10, 60), 100), 5);
     for _ in 0..10 {
-        assert_eq!(through(rate(1_000, 60), 1_000) + through(rate(100, 60), 1_000), 0);
-        assert_eq!(through(rate(10, 1), 1_000), 0);
+        assert_eq!(through(limit(1_000, 60), 1_000) + through(limit(100, 60), 1_000), 0);
+        assert_eq!(through(limit(10, 1), 1_000), 0);
     }
-    assert_eq!(rates.standing(&[(KEY, rate(1_000, 60))], now).unwrap().whole_in, Duration::from_secs(60));
+    assert_eq!(rates.standing(&[(KEY, limit(1_000, 60))], now).unwrap().whole_in, Duration::from_secs(60));
 }
 
 proptest! {
@@ -131,8 +138,8 @@ proptest! {
             now += Duration::from_millis(wait);
             model.wait(Duration::from_millis(wait));
             let left_in_model = model.level / interval(rate);
-            prop_assert_eq!(u128::from(rates.standing(&[(KEY, rate)], now).unwrap().remaining), left_in_model);
-            match (rates.spend(&[(KEY, rate)], now), model.take()) {
+            prop_assert_eq!(u128::from(rates.standing(&[(KEY, RateLimit::AtMost(rate))], now).unwrap().remaining), left_in_model);
+            match (rates.spend(&[(KEY, RateLimit::AtMost(rate))], now), model.take()) {
                 (Ok(standing), Ok(left)) => {
                     let standing = standing.unwrap();
                     prop_assert_eq!(u128::from(standing.remaining), left);
@@ -155,7 +162,7 @@ proptest! {
         for (choice, wait) in steps {
             let rate = *choice.get(&choices);
             now += Duration::from_millis(wait);
-            if rates.spend(&[(KEY, rate)], now).is_ok() {
+            if rates.spend(&[(KEY, RateLimit::AtMost(rate))], now).is_ok() {
                 through.push((now, interval(rate)));
             }
         }
@@ -175,7 +182,7 @@ proptest! {
         seconds in (1..300_u32, 1..300_u32),
     ) {
         let (rates, now) = (Rates::new(), Instant::now());
-        let buckets = [(KEY, rate(requests.0, seconds.0)), (TENANT, rate(requests.1, seconds.1))];
+        let buckets = [(KEY, limit(requests.0, seconds.0)), (TENANT, limit(requests.1, seconds.1))];
         let limited = (0..=50).find_map(|_| rates.spend(&buckets, now).err()).unwrap();
         prop_assert!(rates.spend(&buckets, now + limited.retry_after.saturating_sub(MILLISECOND)).is_err());
         prop_assert!(rates.spend(&buckets, now + limited.retry_after).is_ok());

@@ -1,4 +1,7 @@
-//! How often something may be done, and the rule by which it is decided.
+//! The rule by which a rate is kept: the generic cell rate algorithm (ITU-T I.371).
+//!
+//! Of a bucket it needs to know only how long it takes until it is whole again, its debt. A request adds `seconds / requests` to the debt, which is never
+//! above `seconds`: so many requests may come at once, and then one each `seconds / requests`.
 
 use std::cell::Cell;
 use std::num::NonZeroU32;
@@ -10,27 +13,9 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::state::direct::NotKeyed;
 use governor::{Quota, RateLimiter};
+use selfmx_domain::Rate;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
-
-/// So many requests in such a window: all of them may come at once, after that one each `window / requests`.
-///
-/// The rule is the generic cell rate algorithm (ITU-T I.371): of a bucket it needs to know only how long it takes until it is whole again, its debt. A
-/// request adds `window / requests` to the debt, which is never above the window.
-///
-/// ```
-/// use std::num::NonZeroU32;
-/// use selfmx_app::Rate;
-///
-/// let rate = Rate::new(NonZeroU32::new(100).unwrap(), NonZeroU32::new(60).unwrap());
-/// assert_eq!(rate.requests().get(), 100);
-/// assert_eq!(rate.window().as_secs(), 60);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rate {
-    requests: NonZeroU32,
-    window_seconds: NonZeroU32,
-}
 
 /// What follows from a request that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,50 +26,23 @@ pub(crate) struct Spent {
     pub(crate) remaining: u32,
 }
 
-impl Rate {
-    /// `requests` in a window of so many seconds.
-    #[must_use]
-    pub const fn new(requests: NonZeroU32, window_seconds: NonZeroU32) -> Self {
-        Self { requests, window_seconds }
-    }
+/// One request more for a bucket with this debt.
+///
+/// # Errors
+///
+/// Where it does not fit: how long to wait until it does.
+pub(crate) fn spend(rate: Rate, debt: Duration) -> Result<Spent, Duration> {
+    let limiter: Limiter = RateLimiter::new(quota(rate), Owed(Cell::new(nanos(debt))), Now);
+    let decision = limiter.check().map_err(|refusal| refusal.wait_time_from(Now.now()))?;
+    Ok(Spent { debt: limiter.into_state_store().0.get().into(), remaining: decision.remaining_burst_capacity() })
+}
 
-    /// `requests` a minute.
-    #[must_use]
-    pub const fn per_minute(requests: NonZeroU32) -> Self {
-        Self { requests, window_seconds: NonZeroU32::MIN.saturating_add(59) }
-    }
-
-    /// How many requests may come at once.
-    #[must_use]
-    pub const fn requests(&self) -> NonZeroU32 {
-        self.requests
-    }
-
-    /// How long an empty bucket takes to be whole again.
-    #[must_use]
-    pub const fn window(&self) -> Duration {
-        // NonZeroU32 has no lossless conversion in a constant function.
-        Duration::from_secs(self.window_seconds.get() as u64)
-    }
-
-    /// One request more for a bucket with this debt.
-    ///
-    /// # Errors
-    ///
-    /// Where it does not fit: how long to wait until it does.
-    pub(crate) fn spend(self, debt: Duration) -> Result<Spent, Duration> {
-        let limiter: Limiter = RateLimiter::new(self.quota(), Owed(Cell::new(nanos(debt))), Now);
-        let decision = limiter.check().map_err(|refusal| refusal.wait_time_from(Now.now()))?;
-        Ok(Spent { debt: limiter.into_state_store().0.get().into(), remaining: decision.remaining_burst_capacity() })
-    }
-
-    /// The interval is rounded up: a bucket is whole again some nanoseconds late rather than early.
-    fn quota(self) -> Quota {
-        let window = u64::from(self.window_seconds.get()) * NANOS_PER_SECOND;
-        let interval = Duration::from_nanos(window.div_ceil(u64::from(self.requests.get())));
-        // An interval is never 0, which is all that could be refused.
-        Quota::with_period(interval).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(self.requests)
-    }
+/// The interval is rounded up: a bucket is whole again some nanoseconds late rather than early.
+fn quota(rate: Rate) -> Quota {
+    let window = u64::from(rate.seconds().get()) * NANOS_PER_SECOND;
+    let interval = Duration::from_nanos(window.div_ceil(u64::from(rate.requests().get())));
+    // An interval is never 0, which is all that could be refused.
+    Quota::with_period(interval).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(rate.requests())
 }
 
 /// The library's decision on one request, in a time that begins now: then the state that it keeps is the debt.
@@ -137,7 +95,7 @@ mod tests {
     /// Spends until it is refused, and tells how often it could, and how long to wait.
     fn drained(rate: Rate, mut debt: Duration) -> (u32, Duration) {
         for spent in 0..=rate.requests().get() {
-            match rate.spend(debt) {
+            match spend(rate, debt) {
                 Ok(after) => debt = after.debt,
                 Err(wait) => return (spent, wait),
             }
@@ -149,12 +107,11 @@ mod tests {
     fn a_burst_fits_and_then_one_each_interval() {
         assert_eq!(drained(rate(100, 60), Duration::ZERO), (100, Duration::from_millis(600)));
         assert_eq!(drained(rate(1, 1), Duration::ZERO), (1, Duration::from_secs(1)));
-        assert_eq!(Rate::per_minute(NonZeroU32::MIN).window(), Duration::from_secs(60));
     }
 
     #[test]
     fn an_interval_that_is_no_whole_number_is_rounded_up() {
-        let spent = rate(3, 1).spend(Duration::ZERO).unwrap();
+        let spent = spend(rate(3, 1), Duration::ZERO).unwrap();
         assert_eq!(spent, Spent { debt: Duration::from_nanos(333_333_334), remaining: 2 });
     }
 
@@ -162,10 +119,10 @@ mod tests {
     fn the_extremes_neither_overflow_nor_divide_by_nothing() {
         for (requests, seconds) in [(1, u32::MAX), (u32::MAX, 1), (u32::MAX, u32::MAX), (1, 1)] {
             let rate = rate(requests, seconds);
-            let first = rate.spend(Duration::ZERO).unwrap();
+            let first = spend(rate, Duration::ZERO).unwrap();
             assert_eq!(first.remaining, requests - 1);
-            assert!(first.debt > Duration::ZERO && first.debt <= rate.window());
-            assert!(rate.spend(Duration::MAX).is_err());
+            assert!(first.debt > Duration::ZERO && first.debt <= Duration::from_secs(u64::from(seconds)));
+            assert!(spend(rate, Duration::MAX).is_err());
         }
     }
 
@@ -173,15 +130,15 @@ mod tests {
         #[test]
         fn remaining_is_what_can_be_spent_and_the_wait_is_exact(requests in 1..200_u32, seconds in 1..5_000_u32, debt in 0..10_000_000_u64) {
             let (rate, debt) = (rate(requests, seconds), Duration::from_micros(debt));
-            match rate.spend(debt) {
+            match spend(rate, debt) {
                 Ok(spent) => {
                     let (more, wait) = drained(rate, spent.debt);
                     prop_assert_eq!(more, spent.remaining);
                     prop_assert!(wait > Duration::ZERO);
                 }
                 Err(wait) => {
-                    prop_assert!(rate.spend(debt - wait).is_ok());
-                    prop_assert!(rate.spend(debt - wait + Duration::from_nanos(1)).is_err());
+                    prop_assert!(spend(rate, debt - wait).is_ok());
+                    prop_assert!(spend(rate, debt - wait + Duration::from_nanos(1)).is_err());
                 }
             }
         }
