@@ -44,6 +44,10 @@ codes! {
     MissingApiKey = "missing_api_key", "The request has no `Authorization: Bearer` header";
     InvalidApiKey = "invalid_api_key", "The API key is not valid: unknown, malformed, revoked or expired";
     PermissionDenied = "permission_denied", "The API key does not hold the permission that this needs";
+    SenderNotAllowed = "sender_not_allowed", "The API key, or its tenant, may not send from this address";
+    IpNotAllowed = "ip_not_allowed", "The API key may not be used from this address";
+    TenantSuspended = "tenant_suspended", "The tenant is suspended";
+    TemplateNotAllowed = "template_not_allowed", "The API key may not use this template";
     NotFound = "not_found", "There is nothing here, or nothing that the API key may see";
     MethodNotAllowed = "method_not_allowed", "The path exists, but not with this method";
     RequestTimeout = "request_timeout", "The request did not arrive in time";
@@ -51,6 +55,8 @@ codes! {
     PayloadTooLarge = "payload_too_large", "The body is larger than this path takes";
     UnsupportedMediaType = "unsupported_media_type", "The body is not plain, uncompressed JSON";
     HeadersTooLarge = "headers_too_large", "The request line and the headers are larger than 16 KiB";
+    RateLimited = "rate_limited", "Too many requests; to be tried again after `Retry-After` seconds";
+    QuotaExceeded = "quota_exceeded", "The tenant has sent as many emails as it may today; to be tried again after `Retry-After` seconds";
     Internal = "internal", "Something broke on the server";
     RelayFailed = "relay_failed", "The SMTP relay could not be used";
     Unavailable = "unavailable", "The server cannot do it at present; to be tried again after `Retry-After` seconds";

@@ -1,5 +1,8 @@
 //! Typed reading of a JSON object: each field is taken once, and what is left over is unknown.
 
+mod bounded;
+mod merge;
+
 use std::borrow::Cow;
 use std::str::FromStr;
 
@@ -23,11 +26,11 @@ impl<'a> Fields<'a> {
         Field { path: String::new(), value: value::parse(body)? }.object()
     }
 
-    /// Takes the member `name`; `null` counts as absent.
+    /// Takes the member `name`; `null` counts as absent, but for a [change](Member::change).
     pub(crate) fn take(&mut self, name: &str) -> Member<'a> {
         let path = path::member(&self.path, name);
-        let found = self.members.iter().position(|(known, _)| known == name).map(|index| self.members.remove(index).1);
-        Member { value: found.filter(|value| *value != Value::Null), path }
+        let value = self.members.iter().position(|(known, _)| known == name).map(|index| self.members.remove(index).1);
+        Member { path, value }
     }
 
     /// Refuses what nobody took, so that a typo never passes silently.
@@ -57,20 +60,20 @@ impl<'a> Member<'a> {
     /// The field, or that it is missing.
     pub(crate) fn required(self) -> Result<Field<'a>, RequestError> {
         match self.value {
+            Some(Value::Null) | None => Err(Problem::Missing.at(self.path).into()),
             Some(value) => Ok(Field { path: self.path, value }),
-            None => Err(Problem::Missing.at(self.path).into()),
         }
     }
 
     /// The field where there is one, read by `read`.
     pub(crate) fn optional<T>(self, read: impl FnOnce(Field<'a>) -> Result<T, RequestError>) -> Result<Option<T>, RequestError> {
-        self.value.map(|value| read(Field { path: self.path, value })).transpose()
+        self.value.filter(|value| *value != Value::Null).map(|value| read(Field { path: self.path, value })).transpose()
     }
 
     /// Each element of a list, or the one value that stands for a list of one; nothing where absent.
     pub(crate) fn one_or_many<T>(self, read: impl Fn(Field<'a>) -> Result<T, RequestError>) -> Result<Vec<T>, RequestError> {
         match self.value {
-            None => Ok(Vec::new()),
+            Some(Value::Null) | None => Ok(Vec::new()),
             Some(Value::List(elements)) => each(&self.path, elements).map(read).collect(),
             Some(value) => Ok(vec![read(Field { path: self.path, value })?]),
         }
@@ -193,7 +196,9 @@ mod tests {
 
     #[test]
     fn null_is_absent() {
-        let mut fields = fields(r#"{"cc": null, "name": null}"#);
+        let mut fields = fields(r#"{"cc": null, "tags": null, "mode": null, "name": null}"#);
+        assert_eq!(fields.take("tags").many(|field| Ok(field.text()?.into_owned())), Ok(vec![]));
+        assert_eq!(fields.take("mode").optional(Field::text), Ok(None));
         assert_eq!(texts(fields.take("cc")), Ok(vec![]));
         assert_eq!(fields.take("name").required().err(), Some(Problem::Missing.at("name").into()));
         assert_eq!(fields.end(), Ok(()));

@@ -82,6 +82,16 @@ pub enum RequestError {
         /// The field's path.
         field: String,
     },
+    /// A number that is none of those allowed, or no whole one.
+    #[error("{field}: must be a whole number from {least} to {most}")]
+    Integer {
+        /// The field's path.
+        field: String,
+        /// The least that is allowed.
+        least: u64,
+        /// The most that is allowed.
+        most: u64,
+    },
     /// A text that is no base64.
     #[error("{field}: is no base64 (RFC 4648 section 4: `A-Z a-z 0-9 + /`, no white space)")]
     Base64 {
@@ -112,6 +122,7 @@ impl RequestError {
             | Self::Permission { field, .. }
             | Self::Id { field, .. }
             | Self::Time { field }
+            | Self::Integer { field, .. }
             | Self::Base64 { field } => field,
         };
         (!field.is_empty()).then_some(field)

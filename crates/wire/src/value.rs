@@ -17,12 +17,12 @@ pub(crate) const MAX_MEMBERS: usize = 1_000;
 /// How many values a text may hold in all.
 pub(crate) const MAX_VALUES: usize = 10_000;
 
-/// A JSON value. No field of any request is a boolean or a number yet, so of those only the kind is kept.
+/// A JSON value. No field of any request is a negative number or a fraction, so of those only the kind is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     Null,
-    Boolean,
-    Number,
+    Boolean(bool),
+    Number(Option<u64>),
     /// Borrowed from the text unless it has escapes: 40 MiB of base64 are not copied.
     Text(Cow<'a, str>),
     List(Vec<Self>),
@@ -35,8 +35,8 @@ impl Value<'_> {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Boolean => "a boolean",
-            Self::Number => "a number",
+            Self::Boolean(_) => "a boolean",
+            Self::Number(_) => "a number",
             Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
@@ -114,20 +114,20 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Boolean)
+    fn visit_bool<E>(self, value: bool) -> Result<Value<'de>, E> {
+        Ok(Value::Boolean(value))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Number)
+    fn visit_u64<E>(self, number: u64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(Some(number)))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Number)
+        Ok(Value::Number(None))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Number)
+        Ok(Value::Number(None))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
@@ -268,8 +268,8 @@ mod tests {
     fn converted(value: &serde_json::Value) -> Value<'_> {
         match value {
             serde_json::Value::Null => Value::Null,
-            serde_json::Value::Bool(_) => Value::Boolean,
-            serde_json::Value::Number(_) => Value::Number,
+            serde_json::Value::Bool(value) => Value::Boolean(*value),
+            serde_json::Value::Number(number) => Value::Number(number.as_u64()),
             serde_json::Value::String(string) => text(string),
             serde_json::Value::Array(elements) => Value::List(elements.iter().map(converted).collect()),
             serde_json::Value::Object(members) => {
