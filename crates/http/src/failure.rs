@@ -1,12 +1,14 @@
 //! What can go wrong with a request, and the one place that makes a status, a code and headers of it.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use selfmx_app::{Error, NotReady};
+use selfmx_app::{Error, Limited, NotReady, Standing, TooManyFailures};
 use selfmx_auth::{Denied, GrantError, Permission};
 use selfmx_wire::{ErrorBody, ErrorCode, RequestError};
 
-use crate::{HeadFault, Reply};
+use crate::{HeadFault, Reply, rate_headers};
 
 /// What went wrong with a request. Its text is for the caller; a cause is behind [`source`](std::error::Error::source), for the log.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,18 @@ pub enum Failure {
     /// The body broke off, or its framing is malformed.
     #[error("the body broke off, or its chunks are malformed")]
     Body(#[source] hyper::Error),
+    /// The key or its tenant makes too many requests.
+    #[error(transparent)]
+    RateLimited(#[from] Limited),
+    /// Too many wrong keys came from the client's address.
+    #[error(transparent)]
+    TooManyFailures(#[from] TooManyFailures),
+    /// The tenant has sent as many emails as it may in a day.
+    #[error("this tenant has sent as many emails as it may today; try again after the seconds that `Retry-After` tells")]
+    QuotaExceeded {
+        /// How long to wait until it may send again.
+        retry_after: Duration,
+    },
     /// Too many octets of bodies, or too many requests of one connection, are worked on.
     #[error("the server is busy: try again in a moment")]
     Busy,
@@ -110,6 +124,8 @@ impl Failure {
             Self::TooLarge { .. } => ErrorCode::PayloadTooLarge,
             Self::MediaType | Self::Encoding => ErrorCode::UnsupportedMediaType,
             Self::BodyTooSlow => ErrorCode::RequestTimeout,
+            Self::RateLimited(_) | Self::TooManyFailures(_) => ErrorCode::RateLimited,
+            Self::QuotaExceeded { .. } => ErrorCode::QuotaExceeded,
             Self::Busy | Self::NotReady(_) => ErrorCode::Unavailable,
             Self::App(error) => of_app(error),
             Self::Panicked | Self::Unwritable(_) => ErrorCode::Internal,
@@ -124,6 +140,14 @@ impl Failure {
             Self::UnknownParameter { name } => Some(name),
             Self::App(Error::Invalid(error)) => Some(&error.field),
             Self::App(Error::Grant(error)) => grant_field(error),
+            _ => None,
+        }
+    }
+
+    /// How the limit stands that it went beyond.
+    pub(crate) const fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::RateLimited(limited) => Some(limited.standing),
             _ => None,
         }
     }
@@ -147,6 +171,9 @@ impl Failure {
             Self::InvalidKey => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"selfmx\", error=\"invalid_token\""))),
             Self::Method { allow } => Some((ALLOW, HeaderValue::from_str(&allow.join(", ")).ok()?)),
             _ if self.code() == ErrorCode::PermissionDenied => Some((WWW_AUTHENTICATE, insufficient_scope(self.permission())?)),
+            Self::RateLimited(Limited { retry_after, .. })
+            | Self::TooManyFailures(TooManyFailures { retry_after })
+            | Self::QuotaExceeded { retry_after } => Some((RETRY_AFTER, rate_headers::retry_after(*retry_after))),
             Self::Busy => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             _ if self.code() == ErrorCode::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("5"))),
             _ => None,
@@ -213,4 +240,36 @@ const fn grant_field(error: &GrantError) -> Option<&'static str> {
 fn insufficient_scope(permission: Option<Permission>) -> Option<HeaderValue> {
     let scope = permission.map(|permission| format!(", scope=\"{permission}\"")).unwrap_or_default();
     HeaderValue::from_str(&format!("Bearer realm=\"selfmx\", error=\"insufficient_scope\"{scope}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_the_contract_s_status() {
+        let of = |wanted: u16| {
+            let codes = ErrorCode::ALL.iter().filter(|code| status(**code).as_u16() == wanted);
+            codes.map(|code| code.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(401), ["missing_api_key", "invalid_api_key"]);
+        assert_eq!(of(403), ["permission_denied", "sender_not_allowed", "ip_not_allowed", "tenant_suspended", "template_not_allowed"]);
+        assert_eq!(of(429), ["rate_limited", "quota_exceeded"]);
+        assert_eq!(of(503), ["unavailable"]);
+    }
+
+    #[test]
+    fn what_is_too_much_is_told_when_to_come_back() {
+        let retry_after = Duration::from_millis(1_500);
+        let standing = Standing { limit: 5, remaining: 0, whole_in: Duration::from_secs(60) };
+        for (failure, code, told) in [
+            (Limited { standing, retry_after }.into(), "rate_limited", Some(standing)),
+            (TooManyFailures { retry_after }.into(), "rate_limited", None),
+            (Failure::QuotaExceeded { retry_after }, "quota_exceeded", None),
+        ] {
+            let reply = failure.reply("req_1");
+            assert_eq!((reply.status.as_u16(), &reply.headers[RETRY_AFTER]), (429, &HeaderValue::from_static("2")), "{code}");
+            assert_eq!((failure.code().as_str(), failure.standing()), (code, told));
+        }
+    }
 }

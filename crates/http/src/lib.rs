@@ -48,6 +48,7 @@ mod lingering;
 mod marks;
 mod places;
 mod query;
+mod rate_headers;
 mod reply;
 mod route;
 mod router;

@@ -25,6 +25,8 @@ pub(crate) type Gatekeeper<S> = dyn Fn(&Principal) -> Result<Admitted<S>, Denied
 pub(crate) enum Verb {
     Get,
     Post,
+    Put,
+    Patch,
     Delete,
 }
 
@@ -34,6 +36,8 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
     }
@@ -96,6 +100,26 @@ impl<S: 'static> Route<S> {
         Fut: Future<Output = Answer> + Send + 'static,
     {
         Self::keyed(Verb::Post, pattern, handler)
+    }
+
+    /// `PUT`, for whom the handler's first argument admits.
+    pub fn put<A, F, Fut>(pattern: &'static str, handler: F) -> Self
+    where
+        A: Admit,
+        F: Fn(A, Call<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        Self::keyed(Verb::Put, pattern, handler)
+    }
+
+    /// `PATCH`, for whom the handler's first argument admits.
+    pub fn patch<A, F, Fut>(pattern: &'static str, handler: F) -> Self
+    where
+        A: Admit,
+        F: Fn(A, Call<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        Self::keyed(Verb::Patch, pattern, handler)
     }
 
     /// `DELETE`, for whom the handler's first argument admits.

@@ -3,8 +3,11 @@
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::route::{Route, Verb};
+use crate::route::Route;
 use crate::{Failure, RouteInfo};
+
+/// Every method that a path may take, in the order in which `Allow` names them.
+pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// All routes, ready to be looked up.
 pub struct Router<S> {
@@ -99,19 +102,25 @@ impl Segments {
 }
 
 fn allowed<S>(routes: &[Route<S>]) -> Vec<&'static str> {
-    let takes = |verb: Verb| routes.iter().any(|route| route.verb == verb).then_some(verb.as_str());
-    let head = takes(Verb::Get).map(|_| "HEAD");
-    [takes(Verb::Get), head, takes(Verb::Post), takes(Verb::Delete), Some("OPTIONS")].into_iter().flatten().collect()
+    let takes = |method: &str| routes.iter().any(|route| route.verb.as_str() == method);
+    let follows = |method: &str| method == "OPTIONS" || (method == "HEAD" && takes("GET"));
+    METHODS.into_iter().filter(|method| takes(method) || follows(method)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use selfmx_auth::Principal;
+
     use super::*;
     use crate::{Answer, Call};
 
     struct Nobody;
 
     async fn handler(_call: Call<Nobody>) -> Answer {
+        Err(Failure::NotFound)
+    }
+
+    async fn keyed(_principal: Principal, _call: Call<Nobody>) -> Answer {
         Err(Failure::NotFound)
     }
 
@@ -139,6 +148,20 @@ mod tests {
         assert!(resource.route(&Method::GET).is_ok() && resource.route(&Method::HEAD).is_ok());
         assert_eq!(resource.allow, ["GET", "HEAD", "OPTIONS"]);
         assert!(matches!(resource.route(&Method::POST), Err(Failure::Method { .. })));
+    }
+
+    #[test]
+    fn each_verb_finds_its_row_and_is_named_where_there_is_one() {
+        let made = [Route::post, Route::delete, Route::put, Route::patch].map(|make| make("/keys", keyed));
+        let router = Router::new(made.into_iter().chain([Route::get("/keys", keyed)]).collect()).ok().unwrap();
+        let (resource, _) = router.find("/keys").ok().unwrap();
+        assert_eq!(resource.allow, METHODS);
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert_eq!(resource.route(&method).ok().unwrap().verb.as_str(), method.as_str());
+        }
+        let router = Router::new(vec![Route::patch("/keys", keyed)]).ok().unwrap();
+        assert_eq!(router.find("/keys").ok().unwrap().0.allow, ["PATCH", "OPTIONS"]);
+        assert!(Router::new(vec![Route::put("/keys", keyed), Route::put("/keys", keyed)]).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use selfmx_app::Standing;
 use selfmx_domain::ApiKeyId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -20,9 +21,9 @@ use crate::body::Body;
 use crate::client_address::client_address;
 use crate::reply::Outgoing;
 use crate::route::{Entry, Route};
-use crate::router::Segments;
+use crate::router::{METHODS, Segments};
 use crate::shared::Shared;
-use crate::{Answer, Call, Doorkeeper, Failure, HeadFault, Query, Reply, access_log, cors, credentials, host, marks};
+use crate::{Answer, Call, Doorkeeper, Failure, HeadFault, Query, Reply, access_log, cors, credentials, host, marks, rate_headers};
 
 /// How many requests of one connection may be worked on at once, those whose client has lost interest among them.
 pub(crate) const MAX_REQUESTS: usize = 128;
@@ -35,13 +36,15 @@ pub(crate) struct Connection<S> {
     requests: Arc<Semaphore>,
 }
 
-/// What is known of a request for the log, filled in as it becomes known.
+/// What is known of a request for the log and the headers, filled in as it becomes known.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// The pattern of its route.
     pub(crate) pattern: Option<&'static str>,
     /// The key that asks.
     pub(crate) key: Option<ApiKeyId>,
+    /// How its rate limit stands.
+    pub(crate) standing: Option<Standing>,
 }
 
 impl<S: Doorkeeper> Connection<S> {
@@ -93,8 +96,12 @@ impl<S: Doorkeeper> Connection<S> {
         let held = answer.and_then(|reply| reply.hold(&self.shared.answers).map(|room| (reply, room)));
         let (mut reply, room) = held.unwrap_or_else(|failure| {
             access_log::failed(&failure);
+            known.standing = failure.standing().or(known.standing);
             (failure.reply(id), None)
         });
+        if let Some(standing) = &known.standing {
+            rate_headers::tell(&mut reply.headers, standing, self.shared.state.clock().now());
+        }
         access_log::line(&method, &known, reply.status, begin, client, id);
         cors::admit(&mut reply.headers, origin.as_ref(), &self.shared.settings.cors_origins);
         if let Ok(id) = HeaderValue::from_str(id) {
@@ -107,7 +114,7 @@ impl<S: Doorkeeper> Connection<S> {
     async fn handled(&self, head: Parts, body: Incoming, known: &mut Known) -> Answer {
         host::check(&head)?;
         if head.method == Method::OPTIONS && head.uri.path() == "*" {
-            return cors::options(&head.headers, &["GET", "HEAD", "POST", "DELETE", "OPTIONS"]);
+            return cors::options(&head.headers, &METHODS);
         }
         let (resource, segments) = self.shared.router.find(head.uri.path())?;
         known.pattern = Some(resource.pattern);

@@ -28,7 +28,7 @@ async fn another_method_is_told_which_there_are() {
         ("HEAD", "/measure", "POST, OPTIONS"),
         ("get", "/open", "GET, HEAD, OPTIONS"),
         ("TRACE", "/open", "GET, HEAD, OPTIONS"),
-        ("GET", "/things/x", "POST, DELETE, OPTIONS"),
+        ("GET", "/things/x", "POST, PUT, PATCH, DELETE, OPTIONS"),
     ] {
         let mut raw = Raw::connect(server.address).await;
         raw.send(request(method, target, "")).await;
@@ -38,12 +38,40 @@ async fn another_method_is_told_which_there_are() {
 }
 
 #[tokio::test]
+async fn put_and_patch_have_bodies_as_post_has() {
+    let server = start(HttpSettings::default()).await;
+    let lines = format!("Authorization: Bearer {ADMIN}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n");
+    for method in ["POST", "PUT", "PATCH"] {
+        let answer = exchange(server.address, request(method, "/things/msg_01h455vb4pex5vsknk084sn02q", &lines) + "{}").await;
+        assert_eq!((answer.status, &answer.json()["octets"]), (200, &2.into()), "{method}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_limited_is_told_by_how_much_and_until_when() {
+    let server = start(HttpSettings::default()).await;
+    let lines = format!("Authorization: Bearer {ADMIN}\r\nOrigin: https://app.example\r\n");
+    let answer = exchange(server.address, request("GET", "/limited", &lines)).await;
+    assert_eq!((answer.status, answer.code().as_str(), answer.header("retry-after")), (429, "rate_limited", Some("1")));
+    assert_eq!((answer.header("x-ratelimit-limit"), answer.header("x-ratelimit-remaining")), (Some("100"), Some("0")));
+    // The server's clock stands at the beginning of 2026.
+    assert_eq!(answer.header("x-ratelimit-reset"), Some("1767225660"));
+    let readable = answer.header("access-control-expose-headers").unwrap();
+    for name in ["x-request-id", "retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"] {
+        assert!(readable.split(", ").any(|known| known == name), "{name}");
+    }
+    let anybody = exchange(server.address, request("GET", "/open", "")).await;
+    assert_eq!(anybody.header("x-ratelimit-limit"), None);
+}
+
+#[tokio::test]
 async fn options_answers_with_the_methods() {
     let server = start(HttpSettings::default()).await;
     let answer = exchange(server.address, request("OPTIONS", "/things/x", "")).await;
-    assert_eq!((answer.status, answer.header("allow")), (200, Some("POST, DELETE, OPTIONS")));
+    assert_eq!((answer.status, answer.header("allow")), (200, Some("POST, PUT, PATCH, DELETE, OPTIONS")));
     assert_eq!(answer.json()["allow"][0], "POST");
-    assert_eq!(exchange(server.address, request("OPTIONS", "*", "")).await.status, 200);
+    let whole = exchange(server.address, request("OPTIONS", "*", "")).await;
+    assert_eq!((whole.status, whole.header("allow")), (200, Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")));
     assert_eq!(exchange(server.address, request("OPTIONS", "/nothing", "")).await.status, 404);
 }
 

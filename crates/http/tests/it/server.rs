@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use selfmx_app::{Error, SignInError};
+use selfmx_app::{Error, Limited, SignInError, Standing};
 use selfmx_auth::{ApiKey, Permission, Permit, PlatformPermit, Principal, Secret, StoredKey, Unrecognised, needs};
 use selfmx_domain::{Clock, EmailId, Entropy, TenantId};
 use selfmx_http::{Answer, Call, Doorkeeper, Drained, HttpSettings, Reply, Route, Router, serve_routes};
@@ -129,7 +130,10 @@ fn table() -> Vec<Route<State>> {
         Route::post("/email", measure).with_email_body(),
         Route::post("/hold", hold).with_email_body(),
         Route::post("/things/{id}", thing),
+        Route::put("/things/{id}", thing),
+        Route::patch("/things/{id}", thing),
         Route::delete("/things/{id}", deleted),
+        Route::get("/limited", limited),
     ]
 }
 
@@ -160,6 +164,11 @@ async fn any(principal: Principal, _call: Call<State>) -> Answer {
 
 async fn missing(_principal: Principal, _call: Call<State>) -> Answer {
     Err(Error::NotFound.into())
+}
+
+async fn limited(_principal: Principal, _call: Call<State>) -> Answer {
+    let standing = Standing { limit: 100, remaining: 0, whole_in: Duration::from_secs(60) };
+    Err(Limited { standing, retry_after: Duration::from_millis(600) }.into())
 }
 
 async fn platform(_permit: PlatformPermit<needs::All>, call: Call<State>) -> Answer {

@@ -56,6 +56,7 @@ mod tests {
         for number in ["0", "21", "-1", "-0", "1.5", "1.0", "1e1", "65537", "18446744073709551617"] {
             assert_eq!(read(number), Err(RequestError::Integer { field: "n".to_owned(), least: 1, most: 20 }), "{number}");
         }
+        assert_eq!(read("0").unwrap_err().field(), Some("n"));
         for (value, found) in [("\"1\"", "a string"), ("true", "a boolean"), ("[1]", "a list")] {
             assert_eq!(read(value), Err(RequestError::WrongKind { field: "n".to_owned(), expected: "a number", found }));
         }
