@@ -203,7 +203,8 @@ fn check_ours(root: &Path, account: &Account) -> Result<(), Error> {
     };
     check_owner(root, metadata.uid(), account)?;
     let mut entries = fs::read_dir(root).map_err(Error::file("read", root))?;
-    let ours = [lock::DOOR, "cluster", "cluster.new", "operator.conf", "lost+found"];
+    // `socket` is made before the rest: another server may be about to make that.
+    let ours = ["socket", lock::DOOR, "cluster", "cluster.new", "operator.conf", "lost+found"];
     if entries.next().is_none() || ours.iter().any(|name| root.join(name).exists()) {
         return Ok(());
     }
