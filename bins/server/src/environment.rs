@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::secrets::SecretKeyError;
+
 /// A setting that stops the start: which variable, what it held, what is allowed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingError {
@@ -44,6 +46,9 @@ pub(crate) enum SettingError {
         /// The other.
         needed: &'static str,
     },
+    /// The key that secrets are sealed with cannot be had.
+    #[error(transparent)]
+    SecretKey(#[from] SecretKeyError),
 }
 
 /// All variables, gathered once. What is empty counts as not set.

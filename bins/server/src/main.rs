@@ -6,6 +6,7 @@ mod environment;
 mod failure;
 mod first_key;
 mod logs;
+mod secrets;
 mod serve;
 mod settings;
 mod signals;

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::chance::{OsEntropy, SystemClock};
 use crate::database::{self, Opened};
-use crate::environment::Environment;
+use crate::environment::{Environment, SettingError};
 use crate::failure::Failure;
 use crate::first_key;
 use crate::settings::{Door, Settings};
@@ -58,7 +58,8 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     #[expect(clippy::disallowed_methods, reason = "this is where the server assumes its own authority")]
     let system = System::assume();
-    let store = Store::new(&opened.address, settings.store.pool, Arc::clone(&clock), Arc::clone(&entropy));
+    let vault = settings.secrets.vault(&*entropy).map_err(SettingError::from)?;
+    let store = Store::new(&opened.address, settings.store.pool, vault, Arc::clone(&clock), Arc::clone(&entropy));
     tokio::select! {
         prepared = database::prepare(&opened.address, &store, settings.store.schema, settings.store.pool.wait) => prepared?,
         () = signals.next() => return Ok(()),

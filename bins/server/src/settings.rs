@@ -14,6 +14,7 @@ use selfmx_storage::{DatabaseAddress, PoolSettings};
 use selfmx_worker::WorkerSettings;
 
 use crate::environment::{Environment, SettingError};
+use crate::secrets::Secrets;
 use crate::tls;
 
 /// Where everything is kept.
@@ -50,6 +51,7 @@ pub(crate) struct Door {
 /// Everything that can be set.
 pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
+    pub(crate) secrets: Secrets,
     pub(crate) api_key: Option<Secret>,
     pub(crate) door: Door,
     pub(crate) relay: Option<RelaySettings>,
@@ -79,12 +81,14 @@ impl Settings {
     /// Reads everything. The first wrong value is the error.
     pub(crate) fn read(environment: &Environment) -> Result<Self, SettingError> {
         let relay = relay(environment)?;
+        let store = StoreSettings::read(environment)?;
         Ok(Self {
-            store: StoreSettings::read(environment)?,
             api_key: environment.read_secret("API_KEY", Secret::chosen)?,
             door: door(environment)?,
             worker: worker(environment, relay.as_ref())?,
             relay,
+            secrets: Secrets::read(environment, &store.database)?,
+            store,
         })
     }
 }

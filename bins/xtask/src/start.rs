@@ -8,7 +8,8 @@ use crate::failure::Failure;
 use crate::workspace::Workspace;
 use crate::{cargo, environment, needs};
 
-const ALTERNATIVE: &str = "Or set DATABASE_URL=postgres://user:password@host:5432/database to use a PostgreSQL that you run.";
+const ALTERNATIVE: &str =
+    "Or set DATABASE_URL=postgres://user:password@host:5432/database, and a SECRET_KEY, to use a PostgreSQL that you run.";
 
 const BUILD_ADVICE: &str = "the server does not build: the compiler's first error stands above";
 

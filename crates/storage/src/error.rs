@@ -2,6 +2,8 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use crate::vault::VaultError;
+
 /// Why the store could not do what it was asked. What is merely absent is no error: it is `Ok(None)`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,6 +17,9 @@ pub enum Error {
     /// A row holds what no version of this program writes.
     #[error("the database holds a value that this version cannot read: {0}")]
     Unreadable(&'static str),
+    /// A secret cannot be sealed, or one that lies in the database cannot be opened.
+    #[error("a secret of the database cannot be sealed or opened")]
+    Vault(#[from] VaultError),
     /// The tenant that a key was to be made for does not exist.
     #[error("there is no such tenant")]
     NoSuchTenant,

@@ -5,12 +5,12 @@
 //! [`Permit`](selfmx_auth::Permit), and the tenant comes out of it; what the server does of its own accord takes [`System`](selfmx_auth::System).
 //!
 //! ```no_run
-//! # async fn run(clock: std::sync::Arc<dyn selfmx_domain::Clock>, entropy: std::sync::Arc<dyn selfmx_domain::Entropy>) -> Result<(), selfmx_storage::Error> {
+//! # async fn run(vault: selfmx_storage::Vault, clock: std::sync::Arc<dyn selfmx_domain::Clock>, entropy: std::sync::Arc<dyn selfmx_domain::Entropy>) -> Result<(), selfmx_storage::Error> {
 //! use selfmx_storage::{DatabaseAddress, PoolSettings, Store, migrate};
 //!
 //! let address: DatabaseAddress = "postgres://selfmx@db.example/selfmx?sslmode=verify-full".parse()?;
 //! migrate(&address).await?;
-//! let store = Store::new(&address, PoolSettings::default(), clock, entropy);
+//! let store = Store::new(&address, PoolSettings::default(), vault, clock, entropy);
 //! store.ping().await?;
 //! # Ok(())
 //! # }
@@ -23,6 +23,8 @@
 //! Invariant: work is settled by its lease's token; a worker whose lease was taken over changes nothing.
 //!
 //! Invariant: times come from the database's clock; ours serves for ids.
+//!
+//! Invariant: what a [`Vault`] sealed opens with its key and in its place only.
 
 mod accept;
 mod address;
@@ -45,6 +47,7 @@ mod settle;
 mod store;
 mod tenants;
 mod tls;
+mod vault;
 mod wake;
 
 pub use accept::{Acceptance, Accepted};
@@ -58,3 +61,4 @@ pub use pool::PoolSettings;
 pub use queue::{Delivery, LeaseKey, Waiting};
 pub use settle::{Outcome, Settlement};
 pub use store::Store;
+pub use vault::{KeyId, Place, Sealed, SecretKey, Vault, VaultError};

@@ -9,6 +9,7 @@ use crate::address::DatabaseAddress;
 use crate::key_use::KeyUse;
 use crate::loan::Loan;
 use crate::pool::{Pool, PoolSettings};
+use crate::vault::Vault;
 use crate::wake::Wake;
 
 /// Everything that is kept. Its methods are whole business steps, each of them one commit.
@@ -21,15 +22,29 @@ pub struct Store {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) wake: Wake,
     pub(crate) key_use: KeyUse,
+    vault: Arc<Vault>,
 }
 
 impl Store {
     /// A handle on the database at `address`. Nothing is connected until it is needed.
     ///
-    /// `clock` and `entropy` serve for ids alone: all times that matter are the database's.
+    /// `vault` seals what must not lie open in the database. `clock` serves for ids alone: all times that matter are the database's.
     #[must_use]
-    pub fn new(address: &DatabaseAddress, settings: PoolSettings, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { pool: Pool::new(address, settings), clock, entropy, wake: Wake::default(), key_use: KeyUse::default() }
+    pub fn new(address: &DatabaseAddress, settings: PoolSettings, vault: Vault, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            pool: Pool::new(address, settings),
+            clock,
+            entropy,
+            wake: Wake::default(),
+            key_use: KeyUse::default(),
+            vault: Arc::new(vault),
+        }
+    }
+
+    /// What seals and opens the secrets that this store keeps.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// A connection of the pool's, when it is our turn.

@@ -18,6 +18,9 @@ use tokio::time::{Instant, timeout};
 /// The operator's key of all servers here.
 pub(crate) const KEY: &str = "a-default-key-for-tests-only";
 
+/// The key that secrets are sealed with, of all servers here that have no private database.
+pub(crate) const SECRET_KEY: &str = "a-made-up-secret-key-for-the-server-s-tests";
+
 /// Longer than any start takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Nothing outside a process tells when its state has changed.
@@ -61,12 +64,12 @@ pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-/// The program with these variables and no others.
+/// The program with these variables, a secret key where there is none among them, and no others.
 pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
-    command_of(Path::new(env!("CARGO_BIN_EXE_selfmx")), variables)
+    command_of(Path::new(env!("CARGO_BIN_EXE_selfmx")), &[&[("SECRET_KEY", SECRET_KEY)], variables].concat())
 }
 
-/// The same with a program of one's own.
+/// A program of one's own with these variables and no others.
 pub(crate) fn command_of(program: &Path, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("HOST", "127.0.0.1").env("PORT", "0").env("LOG_FORMAT", "json").envs(variables.iter().copied());

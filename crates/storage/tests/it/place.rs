@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use selfmx_auth::{ApiKey, Permission, Permit, Principal, Secret, StoredKey, System, needs};
 use selfmx_domain::{ApiKeyId, Clock, Draft, DraftParts, EmailId, Limits, Mode, TenantId};
-use selfmx_storage::{Acceptance, DatabaseAddress, Delivery, Lease, PoolSettings, Store, migrate};
+use selfmx_storage::{Acceptance, DatabaseAddress, Delivery, Lease, PoolSettings, SecretKey, Store, Vault, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
 
 /// As long as no test lasts.
@@ -105,11 +105,15 @@ pub(crate) fn address(database: &Database) -> DatabaseAddress {
 }
 
 pub(crate) fn store(address: &DatabaseAddress, settings: PoolSettings) -> Store {
-    Store::new(address, settings, Arc::new(SystemClock), Arc::new(OsEntropy))
+    Store::new(address, settings, vault(), Arc::new(SystemClock), Arc::new(OsEntropy))
 }
 
 pub(crate) fn store_with_clock(address: &DatabaseAddress, clock: Arc<dyn Clock>) -> Store {
-    Store::new(address, PoolSettings { size: 2, ..PoolSettings::default() }, clock, Arc::new(OsEntropy))
+    Store::new(address, PoolSettings { size: 2, ..PoolSettings::default() }, vault(), clock, Arc::new(OsEntropy))
+}
+
+fn vault() -> Vault {
+    Vault::new(SecretKey::generate(&OsEntropy), vec![])
 }
 
 pub(crate) async fn accept(store: &Store, permit: &Permit<needs::Send>, change: impl FnOnce(&mut DraftParts)) -> EmailId {

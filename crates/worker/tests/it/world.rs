@@ -8,7 +8,7 @@ use std::time::Duration;
 use selfmx_auth::{ApiKey, Permit, Principal, Secret, StoredKey, System, needs};
 use selfmx_domain::{Clock, Draft, DraftParts, EmailId, Entropy, Limits, Mode, RetryPolicy};
 use selfmx_mail::{Identity, Transport, compose};
-use selfmx_storage::{Acceptance, DatabaseAddress, PoolSettings, Store, migrate};
+use selfmx_storage::{Acceptance, DatabaseAddress, PoolSettings, SecretKey, Store, Vault, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
 use selfmx_worker::{Worker, WorkerSettings};
 use tokio::task::JoinHandle;
@@ -89,7 +89,8 @@ pub(crate) fn settings(retries: u32) -> WorkerSettings {
 fn store(database: &Database) -> Store {
     let address: DatabaseAddress = database.connection_string().parse().unwrap();
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    Store::new(&address, PoolSettings::default(), clock, entropy)
+    let vault = Vault::new(SecretKey::generate(&OsEntropy), vec![]);
+    Store::new(&address, PoolSettings::default(), vault, clock, entropy)
 }
 
 fn permit<P: selfmx_auth::Scope>(mode: Mode) -> Permit<P> {

@@ -79,6 +79,8 @@ async fn nothing_that_is_secret_or_somebody_s_is_in_any_line_at_any_level() {
         let mut variables = vec![
             ("DATABASE_URL", url.as_str()),
             ("API_KEY", "the-operator-s-canary"),
+            ("SECRET_KEY", "the-secret-key-canary-of-the-server-s-tests"),
+            ("SECRET_KEYS_OLD", "an-old-secret-key-canary--of-server-s-tests"),
             ("LOG_LEVEL", "debug"),
             ("QUEUE_RETRY_DELAY", "3600"),
         ];

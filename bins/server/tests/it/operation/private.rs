@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
-use crate::process::{Ended, Server, command_of, ends};
+use crate::process::{Ended, Server, command_ends, command_of, ends};
 use crate::world::text;
 
 /// A folder with a program in it that any user may run. Its PostgreSQL ends with it.
@@ -93,6 +93,7 @@ async fn survives(home: &Home, variables: &[(&str, &str)]) {
     let server = home.start(variables).await;
     let printed = server.standard_output();
     let key = printed.split_whitespace().find(|word| word.starts_with("sk_live_")).unwrap();
+    let (secret_key_file, secret_keys) = (secret_key(home), keys(&server));
     let sent = server.ask("POST", "/v1/send", Some(key), Some(&crate::world::email(&json!({})))).await;
     assert_eq!(sent.status, 202);
     let path = format!("/v1/emails/{}", text(&sent.json()["id"]));
@@ -100,6 +101,8 @@ async fn survives(home: &Home, variables: &[(&str, &str)]) {
         let email = server.ask("GET", &path, Some(key), None).await;
         assert_eq!((email.status, &email.json()["subject"]), (200, &json!("Hello")));
         assert_eq!(server.standard_output(), "", "no second key");
+        assert_eq!((secret_key(home), keys(server)), (secret_key_file.clone(), secret_keys.clone()), "nor another secret key");
+        assert!(!server.log().contains(secret_key_file.trim_end()));
     };
     let first = home.postgres().unwrap();
     server.kill().await;
@@ -118,6 +121,22 @@ async fn survives(home: &Home, variables: &[(&str, &str)]) {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&home.data.join("postgres/cluster")), 0o700);
     assert!(server_has_no_port(home), "PostgreSQL takes connections over no network");
+}
+
+/// The key that secrets are sealed with, which the first start has made; closed to all but its owner.
+fn secret_key(home: &Home) -> String {
+    let path = home.data.join("secret.key");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    let text = fs::read_to_string(path).unwrap();
+    assert_eq!(text.len(), 45, "base64 of 32 octets, and a line break");
+    text
+}
+
+/// The ids of the keys that a server seals with.
+fn keys(server: &Server) -> String {
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("secrets are sealed")).unwrap();
+    text(&serde_json::from_str::<serde_json::Value>(line).unwrap()["keys"])
 }
 
 /// Whether PostgreSQL was told to listen on no address.
@@ -166,11 +185,31 @@ async fn two_servers_share_one_postgresql_and_the_last_takes_it_with_it() {
     let variables = [("DATA_DIR", data.as_str())];
     let (one, other) = tokio::join!(home.start(&variables), home.start(&variables));
     assert_ne!(one.standard_output().is_empty(), other.standard_output().is_empty(), "one of them made the first key");
+    assert_eq!(keys(&one), keys(&other), "and both have the one secret key");
     let postgres = home.postgres();
     assert_eq!(one.stop().await.code, Some(0));
     assert_eq!(home.postgres(), postgres, "the other uses it");
     assert_eq!(other.ask("GET", "/health/ready", None, None).await.status, 200);
     assert_stopped(&other.stop().await, &home);
+}
+
+#[tokio::test]
+async fn a_secret_key_that_cannot_be_read_stops_the_start_before_anything_is_made() {
+    let home = Home::of_an_ordinary_user();
+    let path = home.data.join("secret.key");
+    fs::create_dir(&home.data).unwrap();
+    fs::write(&path, "secret-canary\n").unwrap();
+    if let Some(user) = &home.owner {
+        chown(&home.data, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    }
+    for (mode, words) in [(0o644, "secret.key does not hold a secret key"), (0o000, "the secret key cannot be read from")] {
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let ended = command_ends(home.command(&[])).await;
+        assert_eq!((ended.code, ended.log.lines().count()), (Some(2), 1), "{}", ended.log);
+        assert!(ended.log.contains(words) && !ended.log.contains("canary"), "{}", ended.log);
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), "secret-canary\n");
+    assert!(!home.data.join("postgres").exists());
 }
 
 #[tokio::test]

@@ -35,6 +35,13 @@ async fn a_wrong_value_is_named_with_what_is_allowed() {
         (&[("DATABASE_URL", "mysql://u:url-canary@h/d")], "DATABASE_URL=(hidden) is not allowed"),
         (&[("DATABASE_URL", "postgres://u:url-canary@h/d?sslmode=sometimes")], "DATABASE_URL=(hidden) is not allowed"),
         (&[("DATABASE_URL", "postgres://u:url-canary@h:port/d")], "DATABASE_URL=(hidden) is not allowed"),
+        (
+            &[("SECRET_KEY", "secret-canary")],
+            "SECRET_KEY=(hidden) is not allowed: must be 32 random octets in base64; `openssl rand -base64 32` makes one",
+        ),
+        (&[("SECRET_KEYS_OLD", "old-canary,old-canary")], "SECRET_KEYS_OLD=(hidden) is not allowed: must be 32 random octets in base64"),
+        (&[("SECRET_KEY", "")], "SECRET_KEY is not set, and is required with DATABASE_URL"),
+        (&[("SECRET_KEY", ""), ("SECRET_KEY_FILE", "/nowhere")], "SECRET_KEY_FILE names the file /nowhere, which cannot be read"),
         (&[("DB_POOL_SIZE", "0")], "DB_POOL_SIZE=0 is not allowed: a whole number from 1 to 1000"),
         (&[("DB_POOL_TIMEOUT", "0")], "DB_POOL_TIMEOUT=0 is not allowed: a whole number from 1 to 86400"),
         (&[("DB_IDLE_TIMEOUT", "never")], "DB_IDLE_TIMEOUT=never is not allowed"),
@@ -83,6 +90,7 @@ async fn files_that_do_not_hold_what_they_should_are_named() {
         (&[("TLS_CERT", key.as_str()), ("TLS_KEY", key.as_str())][..], "TLS_CERT="),
         (&[("TLS_CERT", &certificate), ("TLS_KEY", &certificate)], "TLS_KEY="),
         (&[("TLS_CERT", &certificate), ("TLS_KEY", &others)], "a certificate that fits TLS_KEY"),
+        (&[("SECRET_KEY", ""), ("SECRET_KEY_FILE", &short)], "SECRET_KEY=(hidden) is not allowed: must be 32 random octets"),
         (&[("API_KEY_FILE", &short)], "API_KEY=(hidden) is not allowed: must have 16..256 characters, and has 10"),
     ] {
         assert_refused(&ends(&[&[NOWHERE, SOON], variables].concat()).await, words);

@@ -6,7 +6,7 @@ use selfmx_testing::Database;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::process::{KEY, Server, command, command_ends, database, ends};
+use crate::process::{KEY, SECRET_KEY, Server, command, command_ends, database, ends};
 use crate::world::text;
 
 #[tokio::test]
@@ -36,11 +36,15 @@ async fn settings_come_from_the_environment_then_from_env_and_from_files_that_ei
     let (database, folder) = (database().await, tempfile::tempdir().unwrap());
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("url"), format!("{}\n", database.connection_string())).unwrap();
+    fs::write(path("secret"), format!("{SECRET_KEY}\n")).unwrap();
     fs::write(path("key"), "a-key-from-a-file-of-its-own\r\n").unwrap();
-    let lines =
-        format!("# A comment\nexport DATABASE_URL_FILE=\"{}\"\nCORS_ORIGINS=https://env.example\nPORT=http\nAPI_KEY=\n", path("url"));
+    let lines = format!(
+        "# A comment\nexport DATABASE_URL_FILE=\"{}\"\nSECRET_KEY_FILE={}\nCORS_ORIGINS=https://env.example\nPORT=http\nAPI_KEY=\n",
+        path("url"),
+        path("secret")
+    );
     fs::write(path(".env"), lines).unwrap();
-    let mut command = command(&[("PORT", "0"), ("API_KEY_FILE", &path("key"))]);
+    let mut command = command(&[("PORT", "0"), ("API_KEY_FILE", &path("key")), ("SECRET_KEY", "")]);
     command.current_dir(folder.path());
     let server = Server::spawn(command).await;
     let mut http = server.connect().await;
@@ -73,7 +77,8 @@ async fn migrating_can_be_left_to_a_command_of_its_own() {
     assert_eq!(database.query_one_text("SELECT count(*) FROM pg_tables WHERE tablename = 'emails'").await, "0");
     let migrate = async || {
         let mut command = command(&variables);
-        command.arg("migrate");
+        // It reads and writes nothing that is sealed.
+        command.arg("migrate").env_remove("SECRET_KEY");
         command_ends(command).await
     };
     let first = migrate().await;
