@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 
 /// The SHA-256 of a secret's text. A fast hash is right here: a secret of 256 random bits cannot be guessed, so there is nothing to slow down.
 ///
@@ -31,7 +31,12 @@ impl Digest {
     /// Whether both are of the same secret, decided in a time that does not depend on where they differ.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.equals(other).into()
+    }
+
+    /// The same, as what can be combined with other decisions in constant time.
+    pub(crate) fn equals(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
     }
 }
 

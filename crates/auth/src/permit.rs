@@ -4,9 +4,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use selfmx_domain::{ApiKeyId, Mode, TenantId};
+use selfmx_domain::{ApiKeyId, Mode, Tenant, TenantId};
+use time::OffsetDateTime;
 
-use crate::{ApiKey, Scope};
+use crate::principal::Holder;
+use crate::{Denied, Origin, Scope, StoredKey};
 
 /// Proof that a recognised key holds permission `P`, and in which tenant it acts.
 ///
@@ -14,51 +16,86 @@ use crate::{ApiKey, Scope};
 /// name another.
 #[must_use = "a permit is there to be handed to what needs it"]
 pub struct Permit<P> {
-    key: Arc<ApiKey>,
+    holder: Arc<Holder>,
     scope: PhantomData<fn() -> P>,
 }
 
 impl<P: Scope> Permit<P> {
-    pub(crate) fn of(key: &Arc<ApiKey>) -> Self {
-        Self { key: Arc::clone(key), scope: PhantomData }
+    pub(crate) fn of(holder: &Arc<Holder>) -> Self {
+        Self { holder: Arc::clone(holder), scope: PhantomData }
     }
 
     /// The tenant whose things the holder may touch. Platform keys act on the default tenant.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
-        self.key.tenant.unwrap_or(TenantId::DEFAULT)
+        self.holder.tenant.id
+    }
+
+    /// That tenant, as it was when the key was recognised.
+    #[must_use]
+    pub fn tenant_then(&self) -> &Tenant {
+        &self.holder.tenant
     }
 
     /// The key that asks.
     #[must_use]
     pub fn key_id(&self) -> ApiKeyId {
-        self.key.id
+        self.holder.key().id
+    }
+
+    /// The tenant of the key that asks; a platform key has none.
+    #[must_use]
+    pub fn key_tenant(&self) -> Option<TenantId> {
+        self.holder.key().authority.tenant
     }
 
     /// Whether the key's mail goes to a relay.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.key.mode
+        self.holder.key().authority.mode
+    }
+
+    /// Where it asks from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.holder.origin
     }
 
     /// Which API keys the holder may see and change.
     #[must_use]
     pub fn reach(&self) -> Reach {
-        match self.key.tenant {
+        match self.holder.confined_to() {
             Some(tenant) => Reach::Tenant(tenant),
-            None if self.key.is_platform_admin() => Reach::Everything,
+            None if self.holder.key().authority.is_platform_admin() => Reach::Everything,
             None => Reach::Platform,
         }
     }
 
-    pub(crate) fn holder(&self) -> &ApiKey {
-        &self.key
+    /// The same permit by what the key is *now*: for a store that has locked the key's row, so that two who work at once cannot get round each other.
+    ///
+    /// `current` is the key under the lock; the environment's, which has no row, is what it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] where the key is no longer live or no longer holds the permission.
+    pub fn renewed(&self, current: Option<&StoredKey>, now: OffsetDateTime) -> Result<Self, Denied> {
+        if self.key_id() == ApiKeyId::DEFAULT {
+            return Ok(Self::of(&self.holder));
+        }
+        let current = current.filter(|current| current.key.id == self.key_id() && current.key.is_live(now));
+        let current = current.filter(|current| current.key.authority.permissions.holds(P::PERMISSION));
+        let stored = Arc::new(current.ok_or(Denied::Permission(P::PERMISSION))?.clone());
+        Ok(Self::of(&Arc::new(Holder { stored, ..Holder::clone(&self.holder) })))
+    }
+
+    pub(crate) fn holder(&self) -> &Holder {
+        &self.holder
     }
 }
 
 impl<P: Scope> fmt::Debug for Permit<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Permit({}, {}, {})", P::PERMISSION, self.tenant(), self.key.id)
+        write!(f, "Permit({}, {}, {})", P::PERMISSION, self.tenant(), self.key_id())
     }
 }
 
@@ -76,24 +113,103 @@ pub enum Reach {
 /// Proof that a recognised *platform* key holds permission `P`: what spans tenants asks for this. A tenant's `*` never becomes one.
 #[must_use = "a permit is there to be handed to what needs it"]
 pub struct PlatformPermit<P> {
-    key: Arc<ApiKey>,
+    holder: Arc<Holder>,
     scope: PhantomData<fn() -> P>,
 }
 
 impl<P: Scope> PlatformPermit<P> {
-    pub(crate) fn of(key: &Arc<ApiKey>) -> Self {
-        Self { key: Arc::clone(key), scope: PhantomData }
+    pub(crate) fn of(holder: &Arc<Holder>) -> Self {
+        Self { holder: Arc::clone(holder), scope: PhantomData }
     }
 
     /// The key that asks.
     #[must_use]
     pub fn key_id(&self) -> ApiKeyId {
-        self.key.id
+        self.holder.key().id
+    }
+
+    /// Where it asks from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.holder.origin
+    }
+
+    /// The same permit by what the key is *now*, as [`Permit::renewed`] has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] where the key is no longer live, no longer holds the permission, or is no platform key.
+    pub fn renewed(&self, current: Option<&StoredKey>, now: OffsetDateTime) -> Result<Self, Denied> {
+        let renewed = Permit::<P>::of(&self.holder).renewed(current, now)?;
+        match renewed.holder.key().authority.tenant {
+            Some(_) => Err(Denied::Platform(P::PERMISSION)),
+            None => Ok(Self::of(&renewed.holder)),
+        }
+    }
+
+    pub(crate) fn holder(&self) -> &Holder {
+        &self.holder
     }
 }
 
 impl<P: Scope> fmt::Debug for PlatformPermit<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PlatformPermit({}, {})", P::PERMISSION, self.key.id)
+        write!(f, "PlatformPermit({}, {})", P::PERMISSION, self.key_id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use selfmx_domain::TenantId;
+
+    use super::*;
+    use crate::model::{self, NOW};
+    use crate::{ApiKey, Authority, KeyDigests, Permission, Secret, needs};
+
+    fn stored(change: impl FnOnce(&mut ApiKey)) -> StoredKey {
+        let secret = Secret::chosen("0123456789abcdef").unwrap();
+        let authority =
+            Authority { permissions: [Permission::ApiKeysWrite, Permission::Send].into_iter().collect(), ..Authority::everything() };
+        let id = "key_01h455vb4pex5vsknk084sn02q".parse().unwrap();
+        let mut key = ApiKey { id, authority, ..ApiKey::environment(NOW) };
+        change(&mut key);
+        StoredKey { digests: KeyDigests::only(secret.digest()), key, tenant: model::tenant(TenantId::DEFAULT) }
+    }
+
+    #[test]
+    fn a_permit_is_renewed_by_what_the_key_is_now() {
+        let permit = model::recognised(stored(|_| {}).key).unwrap().permit::<needs::ApiKeysWrite>().unwrap();
+        let renewed = permit.renewed(Some(&stored(|key| key.authority.permissions = Permission::ApiKeysWrite.into())), NOW).unwrap();
+        assert_eq!(renewed.holder().key().authority.permissions, Permission::ApiKeysWrite.into());
+        let denied = Denied::Permission(Permission::ApiKeysWrite);
+        let changes: [fn(&mut ApiKey); 5] = [
+            |key| key.authority.permissions = Permission::Send.into(),
+            |key| key.revoked_at = Some(NOW),
+            |key| key.enabled = false,
+            |key| key.authority.expires_at = Some(NOW),
+            |key| key.id = "key_01h455vb4pex5vsknk084sn03q".parse().unwrap(),
+        ];
+        for change in changes {
+            assert_eq!(permit.renewed(Some(&stored(change)), NOW).unwrap_err(), denied);
+        }
+        assert_eq!(permit.renewed(None, NOW).unwrap_err(), denied);
+    }
+
+    #[test]
+    fn the_environment_s_key_has_no_row_and_stays_what_it_is() {
+        let principal = model::recognised(ApiKey::environment(NOW)).unwrap();
+        assert!(principal.permit::<needs::ApiKeysWrite>().unwrap().renewed(None, NOW).is_ok());
+        assert!(principal.platform_permit::<needs::All>().unwrap().renewed(None, NOW).is_ok());
+    }
+
+    #[test]
+    fn a_platform_permit_is_renewed_for_a_platform_key_alone() {
+        let admin = |key: &mut ApiKey| key.authority = Authority::everything();
+        let permit = model::recognised(stored(admin).key).unwrap().platform_permit::<needs::All>().unwrap();
+        assert!(permit.renewed(Some(&stored(admin)), NOW).is_ok());
+        let [tenant, _] = model::tenants();
+        let moved = stored(|key| key.authority = Authority { tenant: Some(tenant), ..Authority::everything() });
+        assert_eq!(permit.renewed(Some(&moved), NOW).unwrap_err(), Denied::Platform(Permission::All));
+        assert_eq!(permit.renewed(Some(&stored(|_| {})), NOW).unwrap_err(), Denied::Permission(Permission::All));
     }
 }

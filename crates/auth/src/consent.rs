@@ -1,0 +1,60 @@
+//! Sending as somebody: a draft that its key and its tenant consent to.
+
+use selfmx_domain::{Draft, TemplateId, Tenant};
+
+use crate::{Allowed, Denied, Permit, needs};
+
+/// A draft that its key may send: it was checked whom it comes from, by which template, and whether the tenant may send. Only [`Permit::consent`]
+/// makes one.
+#[must_use = "a draft that may be sent is there to be sent"]
+#[derive(Debug)]
+pub struct Consented<'a> {
+    draft: Draft,
+    permit: &'a Permit<needs::Send>,
+}
+
+impl Consented<'_> {
+    /// The draft.
+    #[must_use]
+    pub const fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
+    /// The permit by which it may be sent.
+    #[must_use]
+    pub const fn permit(&self) -> &Permit<needs::Send> {
+        self.permit
+    }
+}
+
+impl Permit<needs::Send> {
+    /// Checks whether the holder may send `draft`, made of `template` where it was made of one.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Suspended`], [`Denied::Sender`], [`Denied::Domain`], [`Denied::Template`].
+    pub fn consent(&self, draft: Draft, template: Option<TemplateId>) -> Result<Consented<'_>, Denied> {
+        let (tenant, key) = (self.tenant_then(), self.holder().key());
+        check_tenant(tenant, &draft)?;
+        if !key.authority.allowed_senders.allows(draft.from().address()) {
+            return Err(Denied::Sender);
+        }
+        match (&key.authority.allowed_templates, template) {
+            (Allowed::Any, _) => {}
+            (Allowed::Only(_), None) => return Err(Denied::Template),
+            (allowed @ Allowed::Only(_), Some(template)) if !allowed.allows(&template) => return Err(Denied::Template),
+            (Allowed::Only(_), Some(_)) => {}
+        }
+        Ok(Consented { draft, permit: self })
+    }
+}
+
+fn check_tenant(tenant: &Tenant, draft: &Draft) -> Result<(), Denied> {
+    if !tenant.is_active() {
+        return Err(Denied::Suspended);
+    }
+    match &tenant.profile.domain {
+        Some(domain) if domain != draft.from().address().domain() => Err(Denied::Domain(domain.clone())),
+        _ => Ok(()),
+    }
+}
