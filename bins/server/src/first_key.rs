@@ -8,7 +8,7 @@ use selfmx_storage::{Error, Store};
 pub(crate) async fn make(store: &Store, system: &System, entropy: &dyn Entropy) -> Result<Option<Secret>, Error> {
     let secret = Secret::generate(Mode::Live, entropy);
     let grant = Grant::first(system, Name::default_key());
-    let made = store.key_create_first(system, &grant, secret.digest(), secret.hint()).await?;
+    let made = store.key_create_first(system, &grant, &secret).await?;
     Ok(made.map(|_| secret))
 }
 

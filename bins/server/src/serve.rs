@@ -9,7 +9,7 @@ use selfmx_auth::System;
 use selfmx_domain::{Clock, Entropy, Limits};
 use selfmx_http::HttpSettings;
 use selfmx_mail::{Capture, Relay, RelaySettings, Transport};
-use selfmx_storage::{DatabaseAddress, Store};
+use selfmx_storage::{DatabaseAddress, Store, WhichUses};
 use selfmx_worker::Worker;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -72,7 +72,15 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
     let listener = listen(&settings.door).await?;
     let worker = Worker::new(store.clone(), system, transport, Arc::clone(&entropy), settings.worker);
     let limits = Limits::default();
-    let parts = Parts { store: store.clone(), relay: relay.clone(), environment_key: settings.api_key, limits, clock, entropy };
+    let parts = Parts {
+        store: store.clone(),
+        relay: relay.clone(),
+        environment_key: settings.api_key,
+        limits,
+        usual_rate: settings.usual_rate,
+        clock,
+        entropy,
+    };
 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(listen_for_work(store.clone(), opened.address.clone(), background.clone()));
@@ -131,14 +139,14 @@ async fn listen_for_work(store: Store, address: DatabaseAddress, stop: Cancellat
 /// Writes when keys were last used, now and then and at the end; never on the path of a request.
 async fn write_key_use(store: Store, stop: CancellationToken) {
     loop {
-        let stopping = tokio::select! {
-            () = stop.cancelled() => true,
-            () = tokio::time::sleep(KEY_USE) => false,
+        let which = tokio::select! {
+            () = stop.cancelled() => WhichUses::All,
+            () = tokio::time::sleep(KEY_USE) => WhichUses::Due,
         };
-        if let Err(error) = store.key_use_write().await {
+        if let Err(error) = store.key_use_write(which).await {
             tracing::warn!(error = %error, "when keys were last used could not be written: it is tried again");
         }
-        if stopping {
+        if which == WhichUses::All {
             return;
         }
     }

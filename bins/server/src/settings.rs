@@ -1,13 +1,14 @@
 //! Every variable that the server reads, checked before anything starts.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 use selfmx_auth::Secret;
-use selfmx_domain::{Domain, RetryPolicy};
+use selfmx_domain::{Domain, Rate, RateLimit, RetryPolicy};
 use selfmx_http::{CorsOrigins, HttpSettings};
 use selfmx_mail::{Credentials, RelaySettings, Security, Verification};
 use selfmx_storage::{DatabaseAddress, PoolSettings};
@@ -53,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     pub(crate) secrets: Secrets,
     pub(crate) api_key: Option<Secret>,
+    pub(crate) usual_rate: RateLimit,
     pub(crate) door: Door,
     pub(crate) relay: Option<RelaySettings>,
     pub(crate) worker: WorkerSettings,
@@ -84,6 +86,7 @@ impl Settings {
         let store = StoreSettings::read(environment)?;
         Ok(Self {
             api_key: environment.read_secret("API_KEY", Secret::chosen)?,
+            usual_rate: usual_rate(environment)?,
             door: door(environment)?,
             worker: worker(environment, relay.as_ref())?,
             relay,
@@ -91,6 +94,14 @@ impl Settings {
             store,
         })
     }
+}
+
+/// The rate of a key for which nothing else is said; 0 requests mean that there is none.
+fn usual_rate(environment: &Environment) -> Result<RateLimit, SettingError> {
+    let requests = environment.number("RATE_LIMIT_REQUESTS", 0..=RateLimit::MAX_PER_MINUTE, 100_u32)?;
+    let seconds = environment.number("RATE_LIMIT_WINDOW", 1..=86_400, 60_u32)?;
+    let rate = NonZeroU32::new(requests).zip(NonZeroU32::new(seconds));
+    Ok(rate.map_or(RateLimit::Unlimited, |(requests, seconds)| RateLimit::AtMost(Rate::new(requests, seconds))))
 }
 
 fn door(environment: &Environment) -> Result<Door, SettingError> {

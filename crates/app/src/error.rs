@@ -19,8 +19,10 @@ pub enum Error {
     /// The wanted key would do more than its maker.
     #[error(transparent)]
     Grant(GrantError),
-    /// The environment's key cannot be revoked through the API.
-    #[error("this key is set by the environment variable API_KEY: to revoke it, change or unset the variable and restart the server")]
+    /// The environment's key cannot be changed through the API.
+    #[error(
+        "this key is set by the environment variable API_KEY: to change or revoke it, change or unset the variable and restart the server"
+    )]
     EnvironmentKey,
     /// The relay did not do what it was asked; the text is its last answer.
     #[error("{0}")]
@@ -43,6 +45,8 @@ impl From<selfmx_storage::Error> for Error {
     fn from(error: selfmx_storage::Error) -> Self {
         match error {
             selfmx_storage::Error::NoSuchTenant => Self::Invalid(Problem::NoSuchTenant.at("tenant_id")),
+            selfmx_storage::Error::Denied(denied) => Self::Denied(denied),
+            selfmx_storage::Error::Grant(error) => error.into(),
             error if error.is_transient() => Self::Unavailable { source: error },
             error => Self::Internal { source: Box::new(error) },
         }

@@ -1,6 +1,8 @@
-//! API keys: create, list, find, revoke.
+//! API keys: create, list, find, change, rotate, revoke.
 
-use selfmx_auth::{ApiKey, Permit, Reach, Secret, Wanted, needs};
+use std::time::Duration;
+
+use selfmx_auth::{ApiKey, KeyChange, Permit, Reach, Secret, Wanted, needs};
 use selfmx_domain::{ApiKeyId, Page, PageRequest, PageStart, Total};
 use selfmx_storage::RevokedKeys;
 
@@ -31,9 +33,33 @@ impl App {
     ///
     /// [`Error::Grant`] or [`Error::Denied`] where it would do more than its maker, [`Error::Invalid`] where it makes no sense.
     pub async fn key_create(&self, permit: &Permit<needs::ApiKeysWrite>, wanted: Wanted) -> Result<CreatedKey, Error> {
-        let grant = permit.grant(wanted, self.clock.now())?;
-        let secret = Secret::generate(grant.mode(), &*self.entropy);
-        let key = self.store.key_create(permit, &grant, secret.digest(), secret.hint()).await?;
+        // The store decides again, by what the maker is then.
+        let mode = permit.grant(wanted.clone(), self.clock.now())?.authority().mode;
+        let secret = Secret::generate(mode, &*self.entropy);
+        let key = self.store.key_create(permit, wanted, &secret).await?;
+        Ok(CreatedKey { secret, key })
+    }
+
+    /// Changes the key with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where the permit reaches none, [`Error::EnvironmentKey`] for the operator's own, [`Error::Grant`] or [`Error::Denied`] where
+    /// it would do more afterwards than the key that asks, [`Error::Invalid`] where it makes no sense.
+    pub async fn key_update(&self, permit: &Permit<needs::ApiKeysWrite>, id: ApiKeyId, change: KeyChange) -> Result<ApiKey, Error> {
+        self.stored_key(permit.reach(), id)?;
+        self.store.key_update(permit, id, change).await?.ok_or(Error::NotFound)
+    }
+
+    /// Gives the key with this id a new secret; the one that it has is recognised for `grace` longer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`key_update`](Self::key_update).
+    pub async fn key_rotate(&self, permit: &Permit<needs::ApiKeysWrite>, id: ApiKeyId, grace: Duration) -> Result<CreatedKey, Error> {
+        self.stored_key(permit.reach(), id)?;
+        let fresh = |mode| Secret::generate(mode, &*self.entropy);
+        let (key, secret) = self.store.key_rotate(permit, id, grace, fresh).await?.ok_or(Error::NotFound)?;
         Ok(CreatedKey { secret, key })
     }
 
@@ -72,20 +98,26 @@ impl App {
     ///
     /// [`Error::NotFound`] where the permit reaches none, [`Error::EnvironmentKey`] for the operator's own.
     pub async fn key_revoke(&self, permit: &Permit<needs::ApiKeysWrite>, id: ApiKeyId) -> Result<(), Error> {
-        if id == ApiKeyId::DEFAULT {
-            return Err(self.environment_key(permit.reach()).map_or(Error::NotFound, |_| Error::EnvironmentKey));
-        }
+        self.stored_key(permit.reach(), id)?;
         if self.store.key_revoke(permit, id).await? {
             return Ok(());
         }
         Err(Error::NotFound)
     }
 
+    /// Refuses the operator's own key, which is in no store.
+    fn stored_key(&self, reach: Reach, id: ApiKeyId) -> Result<(), Error> {
+        if id != ApiKeyId::DEFAULT {
+            return Ok(());
+        }
+        Err(self.environment_key(reach).map_or(Error::NotFound, |_| Error::EnvironmentKey))
+    }
+
     /// The operator's key, where there is one and the permit reaches it: it is a platform key.
     fn environment_key(&self, reach: Reach) -> Option<ApiKey> {
         let reached = matches!(reach, Reach::Platform | Reach::Everything);
-        let key = self.environment_key.as_ref().filter(|_| reached)?.key.clone();
-        Some(ApiKey { last_used_at: self.store.environment_key_last_used(), ..key })
+        let (_, key) = self.environment_key.as_ref().filter(|_| reached)?;
+        Some(ApiKey { last_use: self.store.environment_key_last_use(), ..key.clone() })
     }
 }
 

@@ -22,8 +22,8 @@ mod tenants;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use selfmx_auth::{ApiKey, Secret, StoredKey};
-use selfmx_domain::{Clock, Entropy, Limits};
+use selfmx_auth::{ApiKey, Digest, Secret};
+use selfmx_domain::{Clock, Entropy, Limits, RateLimit};
 use selfmx_mail::Relay;
 use selfmx_storage::Store;
 
@@ -46,6 +46,8 @@ pub struct Parts {
     pub environment_key: Option<Secret>,
     /// How much one email may hold.
     pub limits: Limits,
+    /// The rate of a key for which neither the key nor its tenant says another.
+    pub usual_rate: RateLimit,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Draws secrets and ids.
@@ -56,8 +58,9 @@ pub struct Parts {
 pub struct App {
     store: Store,
     relay: Option<Arc<Relay>>,
-    environment_key: Option<StoredKey>,
+    environment_key: Option<(Digest, ApiKey)>,
     limits: Limits,
+    usual_rate: RateLimit,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     draining: AtomicBool,
@@ -69,13 +72,13 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let created_at = parts.clock.now();
-        let environment_key =
-            parts.environment_key.map(|secret| StoredKey { digest: secret.digest(), key: ApiKey::environment(created_at) });
+        let environment_key = parts.environment_key.map(|secret| (secret.digest(), ApiKey::environment(created_at)));
         Self {
             store: parts.store,
             relay: parts.relay,
             environment_key,
             limits: parts.limits,
+            usual_rate: parts.usual_rate,
             clock: parts.clock,
             entropy: parts.entropy,
             draining: AtomicBool::new(false),

@@ -1,6 +1,6 @@
 //! Sending: compose the message, then accept all of it at once.
 
-use selfmx_auth::{Permit, needs};
+use selfmx_auth::{Consented, Permit, needs};
 use selfmx_domain::{Draft, EmailId};
 use selfmx_mail::{Identity, Message, compose};
 use selfmx_storage::Acceptance;
@@ -16,25 +16,26 @@ impl App {
     ///
     /// # Errors
     ///
-    /// Where the store cannot; then nothing was accepted.
+    /// [`Error::Denied`] where the key or its tenant may not send this; otherwise where the store cannot. Then nothing was accepted.
     pub async fn email_send(&self, permit: &Permit<needs::Send>, draft: Draft) -> Result<AcceptedEmail, Error> {
         let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
-        let (draft, message) = composed(draft, identity).await?;
-        let acceptance = Acceptance { id: identity.id, draft, message: message.into_octets() };
-        Ok(self.store.email_accept(permit, acceptance).await?)
+        let (consented, message) = composed(permit.consent(draft, None)?, identity).await?;
+        let acceptance = Acceptance { id: identity.id, consented, message: message.into_octets() };
+        Ok(self.store.email_accept(acceptance).await?)
     }
 }
 
-async fn composed(draft: Draft, identity: Identity) -> Result<(Draft, Message), Error> {
+async fn composed(consented: Consented, identity: Identity) -> Result<(Consented, Message), Error> {
+    let draft = consented.draft();
     let broken = |source: Box<dyn std::error::Error + Send + Sync>| Error::Internal { source };
     let size = |text: Option<&str>| text.map_or(0, str::len);
     let octets = draft.attachments().iter().map(|attachment| attachment.content.len()).sum::<usize>()
         + size(draft.body().text())
         + size(draft.body().html());
     if octets <= COMPOSE_HERE {
-        let message = compose(&draft, &identity).map_err(|error| broken(Box::new(error)))?;
-        return Ok((draft, message));
+        let message = compose(draft, &identity).map_err(|error| broken(Box::new(error)))?;
+        return Ok((consented, message));
     }
-    let composing = tokio::task::spawn_blocking(move || compose(&draft, &identity).map(|message| (draft, message)));
+    let composing = tokio::task::spawn_blocking(move || compose(consented.draft(), &identity).map(|message| (consented, message)));
     composing.await.map_err(|error| broken(Box::new(error)))?.map_err(|error| broken(Box::new(error)))
 }

@@ -1,9 +1,14 @@
 //! From a secret to a principal.
 
-use selfmx_auth::{Principal, Secret, StoredKey, Unrecognised};
+use std::sync::Arc;
+
+use selfmx_auth::{KeyDigests, Moment, Origin, Principal, Refused, Secret, StoredKey, Unrecognised};
 use time::OffsetDateTime;
 
 use crate::{App, Error};
+
+/// The code under which the refusal of a key's address stands in the audit log.
+const MISPLACED: &str = "ip_not_allowed";
 
 /// Why nobody was signed in.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +16,9 @@ pub enum SignInError {
     /// The secret is of no key that is to be recognised.
     #[error(transparent)]
     Unrecognised(#[from] Unrecognised),
+    /// The key is valid, and may not be used from where it was presented.
+    #[error("this API key may not be used from this address")]
+    Address,
     /// It could not be found out.
     #[error(transparent)]
     Broken(Error),
@@ -21,24 +29,37 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`SignInError::Unrecognised`] does not say why; [`SignInError::Broken`] where the store cannot be asked.
-    pub async fn sign_in(&self, secret: &Secret) -> Result<Principal, SignInError> {
+    /// [`SignInError::Unrecognised`] does not say why; [`SignInError::Address`] where the key may not be used from there, which is noted in the
+    /// audit log; [`SignInError::Broken`] where the store cannot be asked.
+    pub async fn sign_in(&self, secret: &Secret, origin: Arc<Origin>) -> Result<Principal, SignInError> {
         let (stored, now) = self.key_of(secret).await?;
-        let principal = Principal::recognise(secret, stored, now)?;
-        self.store.key_used(principal.key().id, now);
-        Ok(principal)
+        let moment = Moment { now, origin, usual_rate: self.usual_rate };
+        let refused = match Principal::recognise(secret, &stored, &moment) {
+            Ok(principal) => {
+                self.store.key_used(principal.key().id, principal.origin(), now);
+                return Ok(principal);
+            }
+            Err(refused) => refused,
+        };
+        let Refused::Address { key, tenant } = refused else { return Err(Unrecognised.into()) };
+        if let Err(error) = self.store.audit_misplaced(key, tenant, &moment.origin, MISPLACED).await {
+            tracing::error!(error = %error, key_id = %key, "that a key was presented where it may not be used could not be noted");
+        }
+        Err(SignInError::Address)
     }
 
-    async fn key_of(&self, secret: &Secret) -> Result<(StoredKey, OffsetDateTime), SignInError> {
+    async fn key_of(&self, secret: &Secret) -> Result<(Arc<StoredKey>, OffsetDateTime), SignInError> {
         let digest = secret.digest();
-        if let Some(own) = self.environment_key.as_ref().filter(|own| own.digest.matches(&digest)) {
-            return Ok((own.clone(), self.clock.now()));
+        let broken = |error: selfmx_storage::Error| SignInError::Broken(error.into());
+        if let Some((own, key)) = self.environment_key.as_ref().filter(|(own, _)| own.matches(&digest)) {
+            let tenant = self.store.tenant_default().await.map_err(broken)?;
+            return Ok((Arc::new(StoredKey { digests: KeyDigests::only(*own), key: key.clone(), tenant }), self.clock.now()));
         }
         // A mistyped or made-up key is in no store: it costs no query.
         if !secret.is_made() {
             return Err(Unrecognised.into());
         }
-        let found = self.store.key_find_by_digest(digest).await.map_err(|error| SignInError::Broken(error.into()))?;
+        let found = self.store.key_find_by_digest(digest).await.map_err(broken)?;
         let found = found.ok_or(Unrecognised)?;
         Ok((found.stored, found.at))
     }

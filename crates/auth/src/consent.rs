@@ -1,6 +1,6 @@
 //! Sending as somebody: a draft that its key and its tenant consent to.
 
-use selfmx_domain::{Draft, TemplateId, Tenant};
+use selfmx_domain::{ApiKeyId, Draft, Mode, TemplateId, Tenant, TenantId};
 
 use crate::{Allowed, Denied, Permit, needs};
 
@@ -8,22 +8,36 @@ use crate::{Allowed, Denied, Permit, needs};
 /// makes one.
 #[must_use = "a draft that may be sent is there to be sent"]
 #[derive(Debug)]
-pub struct Consented<'a> {
+pub struct Consented {
     draft: Draft,
-    permit: &'a Permit<needs::Send>,
+    tenant: TenantId,
+    key: ApiKeyId,
+    mode: Mode,
 }
 
-impl Consented<'_> {
+impl Consented {
     /// The draft.
     #[must_use]
     pub const fn draft(&self) -> &Draft {
         &self.draft
     }
 
-    /// The permit by which it may be sent.
+    /// The tenant whose mail it is.
     #[must_use]
-    pub const fn permit(&self) -> &Permit<needs::Send> {
-        self.permit
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The key that sends it.
+    #[must_use]
+    pub const fn key_id(&self) -> ApiKeyId {
+        self.key
+    }
+
+    /// Whether it goes to a relay.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
     }
 }
 
@@ -33,7 +47,7 @@ impl Permit<needs::Send> {
     /// # Errors
     ///
     /// [`Denied::Suspended`], [`Denied::Sender`], [`Denied::Domain`], [`Denied::Template`].
-    pub fn consent(&self, draft: Draft, template: Option<TemplateId>) -> Result<Consented<'_>, Denied> {
+    pub fn consent(&self, draft: Draft, template: Option<TemplateId>) -> Result<Consented, Denied> {
         let (tenant, key) = (self.tenant_then(), self.holder().key());
         check_tenant(tenant, &draft)?;
         if !key.authority.allowed_senders.allows(draft.from().address()) {
@@ -45,7 +59,7 @@ impl Permit<needs::Send> {
             (allowed @ Allowed::Only(_), Some(template)) if !allowed.allows(&template) => return Err(Denied::Template),
             (Allowed::Only(_), Some(_)) => {}
         }
-        Ok(Consented { draft, permit: self })
+        Ok(Consented { draft, tenant: self.tenant(), key: self.key_id(), mode: self.mode() })
     }
 }
 

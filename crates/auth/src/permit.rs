@@ -8,7 +8,7 @@ use selfmx_domain::{ApiKeyId, Mode, Tenant, TenantId};
 use time::OffsetDateTime;
 
 use crate::principal::Holder;
-use crate::{Denied, Origin, Scope, StoredKey};
+use crate::{ApiKey, Denied, Origin, Scope, StoredKey};
 
 /// Proof that a recognised key holds permission `P`, and in which tenant it acts.
 ///
@@ -78,13 +78,14 @@ impl<P: Scope> Permit<P> {
     /// # Errors
     ///
     /// [`Denied`] where the key is no longer live or no longer holds the permission.
-    pub fn renewed(&self, current: Option<&StoredKey>, now: OffsetDateTime) -> Result<Self, Denied> {
+    pub fn renewed(&self, current: Option<&ApiKey>, now: OffsetDateTime) -> Result<Self, Denied> {
         if self.key_id() == ApiKeyId::DEFAULT {
             return Ok(Self::of(&self.holder));
         }
-        let current = current.filter(|current| current.key.id == self.key_id() && current.key.is_live(now));
-        let current = current.filter(|current| current.key.authority.permissions.holds(P::PERMISSION));
-        let stored = Arc::new(current.ok_or(Denied::Permission(P::PERMISSION))?.clone());
+        let current = current.filter(|current| current.id == self.key_id() && current.is_live(now));
+        let current = current.filter(|current| current.authority.permissions.holds(P::PERMISSION));
+        let key = current.ok_or(Denied::Permission(P::PERMISSION))?.clone();
+        let stored = Arc::new(StoredKey { key, ..StoredKey::clone(&self.holder.stored) });
         Ok(Self::of(&Arc::new(Holder { stored, ..Holder::clone(&self.holder) })))
     }
 
@@ -139,7 +140,7 @@ impl<P: Scope> PlatformPermit<P> {
     /// # Errors
     ///
     /// [`Denied`] where the key is no longer live, no longer holds the permission, or is no platform key.
-    pub fn renewed(&self, current: Option<&StoredKey>, now: OffsetDateTime) -> Result<Self, Denied> {
+    pub fn renewed(&self, current: Option<&ApiKey>, now: OffsetDateTime) -> Result<Self, Denied> {
         let renewed = Permit::<P>::of(&self.holder).renewed(current, now)?;
         match renewed.holder.key().authority.tenant {
             Some(_) => Err(Denied::Platform(P::PERMISSION)),
@@ -160,25 +161,22 @@ impl<P: Scope> fmt::Debug for PlatformPermit<P> {
 
 #[cfg(test)]
 mod tests {
-    use selfmx_domain::TenantId;
-
     use super::*;
     use crate::model::{self, NOW};
-    use crate::{ApiKey, Authority, KeyDigests, Permission, Secret, needs};
+    use crate::{Authority, Permission, needs};
 
-    fn stored(change: impl FnOnce(&mut ApiKey)) -> StoredKey {
-        let secret = Secret::chosen("0123456789abcdef").unwrap();
+    fn stored(change: impl FnOnce(&mut ApiKey)) -> ApiKey {
         let authority =
             Authority { permissions: [Permission::ApiKeysWrite, Permission::Send].into_iter().collect(), ..Authority::everything() };
         let id = "key_01h455vb4pex5vsknk084sn02q".parse().unwrap();
         let mut key = ApiKey { id, authority, ..ApiKey::environment(NOW) };
         change(&mut key);
-        StoredKey { digests: KeyDigests::only(secret.digest()), key, tenant: model::tenant(TenantId::DEFAULT) }
+        key
     }
 
     #[test]
     fn a_permit_is_renewed_by_what_the_key_is_now() {
-        let permit = model::recognised(stored(|_| {}).key).unwrap().permit::<needs::ApiKeysWrite>().unwrap();
+        let permit = model::recognised(stored(|_| {})).unwrap().permit::<needs::ApiKeysWrite>().unwrap();
         let renewed = permit.renewed(Some(&stored(|key| key.authority.permissions = Permission::ApiKeysWrite.into())), NOW).unwrap();
         assert_eq!(renewed.holder().key().authority.permissions, Permission::ApiKeysWrite.into());
         let denied = Denied::Permission(Permission::ApiKeysWrite);
@@ -205,7 +203,7 @@ mod tests {
     #[test]
     fn a_platform_permit_is_renewed_for_a_platform_key_alone() {
         let admin = |key: &mut ApiKey| key.authority = Authority::everything();
-        let permit = model::recognised(stored(admin).key).unwrap().platform_permit::<needs::All>().unwrap();
+        let permit = model::recognised(stored(admin)).unwrap().platform_permit::<needs::All>().unwrap();
         assert!(permit.renewed(Some(&stored(admin)), NOW).is_ok());
         let [tenant, _] = model::tenants();
         let moved = stored(|key| key.authority = Authority { tenant: Some(tenant), ..Authority::everything() });

@@ -10,6 +10,8 @@
 //! | [`Email`], [`EmailSummary`], [`Page`] | an accepted email as it is read back |
 //! | [`RecipientState`], [`EmailStatus`] | what has become of an email, as enums whose changes consume the old state |
 //! | [`Verdict`], [`Reply`], [`RetryPolicy`] | what a relay said, and what follows from it |
+//! | [`Tenant`], [`TenantChange`], [`RateLimit`] | whose things are kept apart, and how much of what they may do |
+//! | [`AuditEntry`] | who changed what, and what was refused |
 //! | [`EmailId`], [`ApiKeyId`], … | ids, one type each, as TypeIDs |
 //! | [`PublicAddress`] | an address that may be dialled on somebody else's behalf |
 //! | [`Clock`], [`Entropy`] | time and chance, passed in |
@@ -29,6 +31,7 @@
 
 mod address;
 mod attachment;
+mod audit;
 mod change;
 mod clock;
 mod draft;
@@ -51,6 +54,7 @@ mod text;
 
 pub use address::{Address, Domain};
 pub use attachment::{Attachment, ContentId, ContentType, FileName};
+pub use audit::{Actor, AuditAction, AuditEntry, AuditFilter, AuditOutcome};
 pub use change::Change;
 pub use clock::{Clock, Entropy};
 pub use draft::{Body, Draft, DraftParts, Limits, Mode, Priority};

@@ -1,9 +1,11 @@
 //! From the `Authorization` header to a principal (RFC 6750 section 2.1). A key is looked for nowhere else.
 
+use std::sync::Arc;
+
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use selfmx_app::SignInError;
-use selfmx_auth::{Principal, Secret};
+use selfmx_auth::{Origin, Principal, Secret};
 
 use crate::{Doorkeeper, Failure, HeadFault};
 
@@ -39,14 +41,15 @@ pub(crate) fn presented(headers: &HeaderMap) -> Result<Presented, HeadFault> {
 }
 
 /// Finds out who asks.
-pub(crate) async fn sign_in<S: Doorkeeper>(state: &S, presented: Presented) -> Result<Principal, Failure> {
+pub(crate) async fn sign_in<S: Doorkeeper>(state: &S, presented: Presented, origin: Arc<Origin>) -> Result<Principal, Failure> {
     let secret = match presented {
         Presented::Nothing => return Err(Failure::MissingKey),
         Presented::Malformed => return Err(Failure::InvalidKey),
         Presented::Key(secret) => secret,
     };
-    state.sign_in(&secret).await.map_err(|error| match error {
+    state.sign_in(&secret, origin).await.map_err(|error| match error {
         SignInError::Unrecognised(_) => Failure::InvalidKey,
+        SignInError::Address => Failure::Misplaced,
         SignInError::Broken(error) => error.into(),
     })
 }

@@ -1,9 +1,10 @@
 //! Who lets a caller in: what the transport needs of the application.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use selfmx_app::{App, SignInError};
-use selfmx_auth::{Principal, Secret};
+use selfmx_auth::{Origin, Principal, Secret};
 use selfmx_domain::{Clock, Entropy};
 
 /// What the transport needs of the state that handlers work on. [`App`] is one; a test may have its own.
@@ -14,8 +15,8 @@ pub trait Doorkeeper: Send + Sync + 'static {
     /// Draws random bytes, for request ids.
     fn entropy(&self) -> &dyn Entropy;
 
-    /// Recognises the key that `secret` belongs to.
-    fn sign_in(&self, secret: &Secret) -> impl Future<Output = Result<Principal, SignInError>> + Send;
+    /// Recognises the key that `secret` belongs to, presented from `origin`.
+    fn sign_in(&self, secret: &Secret, origin: Arc<Origin>) -> impl Future<Output = Result<Principal, SignInError>> + Send;
 }
 
 impl Doorkeeper for App {
@@ -27,7 +28,7 @@ impl Doorkeeper for App {
         Self::entropy(self)
     }
 
-    async fn sign_in(&self, secret: &Secret) -> Result<Principal, SignInError> {
-        Self::sign_in(self, secret).await
+    async fn sign_in(&self, secret: &Secret, origin: Arc<Origin>) -> Result<Principal, SignInError> {
+        Self::sign_in(self, secret, origin).await
     }
 }

@@ -32,6 +32,9 @@ pub enum Failure {
     /// What was presented is no valid key; it is not said why.
     #[error("the API key is not valid")]
     InvalidKey,
+    /// The key is valid, and may not be used from where it was presented.
+    #[error("this API key may not be used from this address")]
+    Misplaced,
     /// The key may not do this.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -118,7 +121,8 @@ impl Failure {
             Self::Body(_) => ErrorCode::InvalidRequest,
             Self::MissingKey => ErrorCode::MissingApiKey,
             Self::InvalidKey => ErrorCode::InvalidApiKey,
-            Self::Denied(_) => ErrorCode::PermissionDenied,
+            Self::Misplaced => ErrorCode::IpNotAllowed,
+            Self::Denied(denied) => of_denied(denied),
             Self::NotFound => ErrorCode::NotFound,
             Self::Method { .. } => ErrorCode::MethodNotAllowed,
             Self::TooLarge { .. } => ErrorCode::PayloadTooLarge,
@@ -181,9 +185,9 @@ impl Failure {
     }
 
     /// The permission that was missing.
-    const fn permission(&self) -> Option<Permission> {
+    fn permission(&self) -> Option<Permission> {
         match self {
-            Self::Denied(denied) => Some(denied.permission()),
+            Self::Denied(denied) => denied.permission(),
             Self::App(Error::Grant(GrantError::Permission(permission))) => Some(*permission),
             _ => None,
         }
@@ -214,11 +218,22 @@ const fn status(code: ErrorCode) -> StatusCode {
     }
 }
 
+const fn of_denied(denied: &Denied) -> ErrorCode {
+    match denied {
+        Denied::Permission(_) | Denied::Platform(_) => ErrorCode::PermissionDenied,
+        Denied::Sender | Denied::Domain(_) => ErrorCode::SenderNotAllowed,
+        Denied::Template => ErrorCode::TemplateNotAllowed,
+        Denied::Suspended => ErrorCode::TenantSuspended,
+    }
+}
+
 fn of_app(error: &Error) -> ErrorCode {
     match error {
         Error::NotFound => ErrorCode::NotFound,
-        Error::Invalid(_) | Error::Grant(GrantError::Invalid { .. }) => ErrorCode::InvalidRequest,
-        Error::Denied(_) | Error::Grant(_) => ErrorCode::PermissionDenied,
+        Error::Invalid(_) | Error::Grant(GrantError::Invalid { .. } | GrantError::Grace) => ErrorCode::InvalidRequest,
+        Error::Grant(GrantError::Revoked) => ErrorCode::Conflict,
+        Error::Denied(denied) => of_denied(denied),
+        Error::Grant(_) => ErrorCode::PermissionDenied,
         Error::EnvironmentKey => ErrorCode::Conflict,
         Error::Relay(_) => ErrorCode::RelayFailed,
         Error::Unavailable { .. } => ErrorCode::Unavailable,
@@ -232,6 +247,12 @@ const fn grant_field(error: &GrantError) -> Option<&'static str> {
         GrantError::Tenant(_) => Some("tenant_id"),
         GrantError::Expiry(_) => Some("expires_at"),
         GrantError::Mode => Some("mode"),
+        GrantError::Ips => Some("allowed_ips"),
+        GrantError::Senders => Some("allowed_senders"),
+        GrantError::Templates => Some("allowed_templates"),
+        GrantError::Rate(_) => Some("rate_limit"),
+        GrantError::Grace => Some("grace_period_seconds"),
+        GrantError::Revoked => None,
         GrantError::Invalid { field, .. } => Some(field),
     }
 }

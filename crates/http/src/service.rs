@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, ORIGIN};
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, ORIGIN, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use selfmx_app::Standing;
+use selfmx_auth::Origin;
 use selfmx_domain::ApiKeyId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -90,7 +91,9 @@ impl<S: Doorkeeper> Connection<S> {
         let mut known = Known::default();
         let answer = match refused {
             Some(failure) => Err(failure),
-            None => AssertUnwindSafe(self.handled(head, body, &mut known)).catch_unwind().await.unwrap_or(Err(Failure::Panicked)),
+            None => {
+                AssertUnwindSafe(self.handled(head, body, (client, id), &mut known)).catch_unwind().await.unwrap_or(Err(Failure::Panicked))
+            }
         };
         // What a client does not take is to fill no more memory than there is room.
         let held = answer.and_then(|reply| reply.hold(&self.shared.answers).map(|room| (reply, room)));
@@ -111,7 +114,7 @@ impl<S: Doorkeeper> Connection<S> {
     }
 
     /// From the head to the handler, in the contract's order of checks.
-    async fn handled(&self, head: Parts, body: Incoming, known: &mut Known) -> Answer {
+    async fn handled(&self, head: Parts, body: Incoming, from: (IpAddr, &str), known: &mut Known) -> Answer {
         host::check(&head)?;
         if head.method == Method::OPTIONS && head.uri.path() == "*" {
             return cors::options(&head.headers, &METHODS);
@@ -121,10 +124,18 @@ impl<S: Doorkeeper> Connection<S> {
         if head.method == Method::OPTIONS {
             return cors::options(&head.headers, &resource.allow);
         }
-        self.called(resource.route(&head.method)?, head, segments, body, known).await
+        self.called(resource.route(&head.method)?, head, segments, body, from, known).await
     }
 
-    async fn called(&self, route: &Route<S>, head: Parts, segments: Segments, body: Incoming, known: &mut Known) -> Answer {
+    async fn called(
+        &self,
+        route: &Route<S>,
+        head: Parts,
+        segments: Segments,
+        body: Incoming,
+        (client, id): (IpAddr, &str),
+        known: &mut Known,
+    ) -> Answer {
         let bounds = self.shared.bounds(route.body);
         bounds.check_declared(&head.headers)?;
         let body = Body::new(body, bounds, Arc::clone(&self.shared.room));
@@ -133,7 +144,9 @@ impl<S: Doorkeeper> Connection<S> {
             Entry::Public(handler) => handler(Call::new(state, head.headers, segments, Query::default(), body)).await,
             Entry::Keyed(admit) => {
                 let presented = credentials::presented(&head.headers)?;
-                let principal = credentials::sign_in(&*state, presented).await?;
+                let agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+                let origin = Arc::new(Origin::new(client, agent, id));
+                let principal = credentials::sign_in(&*state, presented, origin).await?;
                 known.key = Some(principal.key().id);
                 let admitted = admit(&principal)?;
                 let query = Query::read(head.uri.query(), route.parameters)?;

@@ -5,8 +5,8 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Binary, Bool, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use selfmx_auth::{Permit, needs};
-use selfmx_domain::{Draft, EmailId, EventId, Priority};
+use selfmx_auth::Consented;
+use selfmx_domain::{EmailId, EventId, Priority};
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -20,8 +20,8 @@ use crate::{Error, Store};
 pub struct Acceptance {
     /// Its id, which the message names.
     pub id: EmailId,
-    /// What was asked for.
-    pub draft: Draft,
+    /// What was asked for, and that its key may send it.
+    pub consented: Consented,
     /// The RFC 5322 message, as it will be handed to the relay.
     pub message: Vec<u8>,
 }
@@ -41,10 +41,10 @@ impl Store {
     /// # Errors
     ///
     /// Where the database cannot. Then nothing was accepted, unless the connection broke during the commit: that is not known to anybody.
-    pub async fn email_accept(&self, permit: &Permit<needs::Send>, acceptance: Acceptance) -> Result<Accepted, Error> {
+    pub async fn email_accept(&self, acceptance: Acceptance) -> Result<Accepted, Error> {
         let mut insert = Insert::default();
         let event = EventId::generate(&*self.clock, &*self.entropy);
-        insert.push(permit, acceptance, event)?;
+        insert.push(acceptance, event)?;
         // All rows are fetched: an error while committing comes after the last of them.
         let rows: Vec<(Uuid, OffsetDateTime)> = change!(self, connection => insert.get_results(connection).await).await?;
         let (id, created_at) = rows.into_iter().next().ok_or(Error::Unreadable("emails"))?;
@@ -86,13 +86,13 @@ struct RecipientRows {
 }
 
 impl Insert {
-    fn push(&mut self, permit: &Permit<needs::Send>, acceptance: Acceptance, event: EventId) -> Result<(), Error> {
-        let Acceptance { id, draft, message } = acceptance;
-        let tenant = permit.tenant().as_uuid();
+    fn push(&mut self, acceptance: Acceptance, event: EventId) -> Result<(), Error> {
+        let Acceptance { id, consented, message } = acceptance;
+        let (tenant, draft) = (consented.tenant().as_uuid(), consented.draft());
         self.ids.push(id.as_uuid());
         self.tenants.push(tenant);
-        self.keys.push(permit.key_id().as_uuid());
-        self.modes.push(permit.mode().as_str());
+        self.keys.push(consented.key_id().as_uuid());
+        self.modes.push(consented.mode().as_str());
         self.priorities.push(rank(draft.priority()));
         self.smtputf8.push(draft.needs_smtputf8());
         self.from_names.push(draft.from().name().map(str::to_owned));

@@ -1,6 +1,7 @@
 //! Why the store could not do what it was asked.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use selfmx_auth::{Denied, GrantError};
 
 use crate::vault::VaultError;
 
@@ -20,6 +21,12 @@ pub enum Error {
     /// A secret cannot be sealed, or one that lies in the database cannot be opened.
     #[error("a secret of the database cannot be sealed or opened")]
     Vault(#[from] VaultError),
+    /// The key that asks may not do this any more, or never could.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The wanted key would do more than the key that asks.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     /// The tenant that a key was to be made for does not exist.
     #[error("there is no such tenant")]
     NoSuchTenant,

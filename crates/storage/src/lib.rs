@@ -28,12 +28,15 @@
 
 mod accept;
 mod address;
+mod audit;
+mod changes;
 mod claim;
 mod details;
 mod email_rows;
 mod emails;
 mod error;
 mod health;
+mod key_rows;
 mod key_use;
 mod keys;
 mod lease;
@@ -45,6 +48,7 @@ mod queue;
 mod schema;
 mod settle;
 mod store;
+mod tenant_rows;
 mod tenants;
 mod tls;
 mod vault;
@@ -52,8 +56,10 @@ mod wake;
 
 pub use accept::{Acceptance, Accepted};
 pub use address::DatabaseAddress;
+pub use audit::Refusal;
 pub use error::Error;
 pub use health::Durability;
+pub use key_use::WhichUses;
 pub use keys::{FoundKey, RevokedKeys};
 pub use lease::Lease;
 pub use migrate::migrate;

@@ -7,6 +7,23 @@ table! {
         id -> Uuid,
         name -> Text,
         created_at -> Timestamptz,
+        status -> Text,
+        suspended_at -> Nullable<Timestamptz>,
+        deleted_at -> Nullable<Timestamptz>,
+        erased_at -> Nullable<Timestamptz>,
+        domain -> Nullable<Text>,
+        from_name -> Nullable<Text>,
+        from_address -> Nullable<Text>,
+        reply_to -> Nullable<Text>,
+        requests_per_minute -> Nullable<Integer>,
+        emails_per_day -> Nullable<Integer>,
+        relay_host -> Nullable<Text>,
+        relay_port -> Nullable<Integer>,
+        relay_user -> Nullable<Text>,
+        relay_pass -> Nullable<Binary>,
+        relay_tls -> Nullable<Bool>,
+        relay_version -> BigInt,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -23,6 +40,34 @@ table! {
         expires_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
+        enabled -> Bool,
+        allowed_ips -> Nullable<Array<Text>>,
+        allowed_senders -> Nullable<Array<Text>>,
+        allowed_templates -> Nullable<Array<Uuid>>,
+        requests_per_minute -> Nullable<Integer>,
+        previous_digest -> Nullable<Binary>,
+        previous_until -> Nullable<Timestamptz>,
+        created_by -> Nullable<Uuid>,
+        last_used_address -> Nullable<Text>,
+        last_used_agent -> Nullable<Text>,
+    }
+}
+
+table! {
+    audit_logs (id) {
+        id -> Uuid,
+        at -> Timestamptz,
+        tenant_id -> Uuid,
+        action -> Text,
+        refusal -> Nullable<Text>,
+        actor_key_id -> Nullable<Uuid>,
+        actor_tenant_id -> Nullable<Uuid>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        target -> Nullable<Text>,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
     }
 }
 
@@ -80,6 +125,7 @@ table! {
         priority -> SmallInt,
         due_at -> Timestamptz,
         lease_token -> Nullable<Uuid>,
+        held -> Bool,
     }
 }
 
@@ -97,3 +143,4 @@ table! {
 }
 
 allow_tables_to_appear_in_same_query!(emails, messages, recipients, queue, events);
+allow_tables_to_appear_in_same_query!(api_keys, tenants);

@@ -6,7 +6,7 @@ use selfmx_domain::{Clock, Entropy};
 
 use crate::Error;
 use crate::address::DatabaseAddress;
-use crate::key_use::KeyUse;
+use crate::key_use::KeyUses;
 use crate::loan::Loan;
 use crate::pool::{Pool, PoolSettings};
 use crate::vault::Vault;
@@ -21,7 +21,7 @@ pub struct Store {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) wake: Wake,
-    pub(crate) key_use: KeyUse,
+    pub(crate) key_uses: KeyUses,
     vault: Arc<Vault>,
 }
 
@@ -36,7 +36,7 @@ impl Store {
             clock,
             entropy,
             wake: Wake::default(),
-            key_use: KeyUse::default(),
+            key_uses: KeyUses::default(),
             vault: Arc::new(vault),
         }
     }

@@ -7,6 +7,7 @@ mod entropy;
 mod http;
 mod load;
 mod postfix;
+mod principal;
 pub mod python;
 mod sink;
 
@@ -17,4 +18,5 @@ pub use entropy::{OsEntropy, SeededEntropy};
 pub use http::{HttpAnswer, HttpClient, NoAnswer};
 pub use load::{Load, Sent};
 pub use postfix::{Postfix, SmtpSink};
+pub use principal::principal;
 pub use sink::{Act, Fault, Ledger, Phase, Sink, SinkSettings, SinkTls, Transaction};

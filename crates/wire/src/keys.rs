@@ -1,13 +1,16 @@
 //! API keys: the request that makes one, and what is shown of them.
 
-use selfmx_auth::{ApiKey, KeySource, Secret, Wanted};
+use std::time::Duration;
+
+use selfmx_auth::{Allowed, ApiKey, KeyChange, KeySource, KeyUse, PermissionSet, Rotation, Secret, Wanted};
+use selfmx_domain::RateLimit;
 use serde::Serialize;
 
 use crate::RequestError;
 use crate::fields::{Field, Fields};
 use crate::timestamp::Timestamp;
 
-/// `POST /v1/api-keys`: `{name, permissions[], tenant_id?, mode?, expires_at?}`.
+/// `POST /v1/api-keys`: `{name, permissions[], tenant_id?, mode?, expires_at?, allowed_ips?, allowed_senders?, allowed_templates?, rate_limit?}`.
 #[derive(Clone, Debug)]
 pub struct CreateKey(Wanted);
 
@@ -21,16 +24,98 @@ impl CreateKey {
         let mut fields = Fields::of_body(body)?;
         let (name, permissions) = (fields.take("name"), fields.take("permissions"));
         let (tenant, mode, expires_at) = (fields.take("tenant_id"), fields.take("mode"), fields.take("expires_at"));
+        let (ips, senders, templates) = (fields.take("allowed_ips"), fields.take("allowed_senders"), fields.take("allowed_templates"));
+        let rate_limit = fields.take("rate_limit");
         fields.end()?;
-        let permission = |field: Field<'_>| field.converted(str::parse, |field, source| RequestError::Permission { field, source });
         Ok(Self(Wanted {
             name: name.required()?.parsed()?,
-            permissions: permissions.required()?.each(permission)?.into_iter().collect(),
+            permissions: permission_set(permissions.required()?)?,
             tenant: tenant.optional(Field::id)?,
             mode: mode.optional(Field::parsed)?,
             expires_at: expires_at.optional(Field::time)?,
+            allowed_ips: ips.optional(|field| field.each_of(MAX_MEMBERS, Field::parsed))?,
+            allowed_senders: senders.optional(|field| field.each_of(MAX_MEMBERS, Field::parsed))?,
+            allowed_templates: templates.optional(|field| field.each_of(MAX_MEMBERS, Field::id))?,
+            rate_limit: rate_limit.optional(rate)?,
         }))
     }
+}
+
+/// `PATCH /v1/api-keys/{id}`: what is to be changed (RFC 7396: `null` lifts a bound).
+#[derive(Clone, Debug)]
+pub struct UpdateKey(KeyChange);
+
+impl UpdateKey {
+    /// Reads the body.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] names the field that is unknown or wrong.
+    pub fn read(body: &[u8]) -> Result<Self, RequestError> {
+        let mut fields = Fields::of_body(body)?;
+        let (name, permissions, enabled) = (fields.take("name"), fields.take("permissions"), fields.take("enabled"));
+        let (expires_at, rate_limit) = (fields.take("expires_at"), fields.take("rate_limit"));
+        let (ips, senders, templates) = (fields.take("allowed_ips"), fields.take("allowed_senders"), fields.take("allowed_templates"));
+        fields.end()?;
+        Ok(Self(KeyChange {
+            name: name.replacement(Field::parsed)?,
+            permissions: permissions.replacement(permission_set)?,
+            expires_at: expires_at.change(Field::time)?,
+            allowed_ips: ips.change(|field| field.each_of(MAX_MEMBERS, Field::parsed))?,
+            allowed_senders: senders.change(|field| field.each_of(MAX_MEMBERS, Field::parsed))?,
+            allowed_templates: templates.change(|field| field.each_of(MAX_MEMBERS, Field::id))?,
+            rate_limit: rate_limit.change(rate)?,
+            enabled: enabled.replacement(Field::boolean)?,
+        }))
+    }
+}
+
+impl From<UpdateKey> for KeyChange {
+    fn from(request: UpdateKey) -> Self {
+        request.0
+    }
+}
+
+/// `POST /v1/api-keys/{id}/rotate`: `{grace_period_seconds?}`.
+#[derive(Clone, Copy, Debug)]
+pub struct RotateKey {
+    /// For how long the former secret is still recognised.
+    pub grace: Duration,
+}
+
+impl RotateKey {
+    /// Reads the body. Without a body, or without the field, the former secret ends at once.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] names the field that is unknown or wrong.
+    pub fn read(body: &[u8]) -> Result<Self, RequestError> {
+        if body.is_empty() {
+            return Ok(Self { grace: Duration::ZERO });
+        }
+        let mut fields = Fields::of_body(body)?;
+        let grace = fields.take("grace_period_seconds");
+        fields.end()?;
+        let longest = u32::try_from(Rotation::MAX_GRACE.as_secs()).unwrap_or(u32::MAX);
+        let seconds = grace.optional(|field| field.integer(0..=longest))?.unwrap_or(0);
+        Ok(Self { grace: Duration::from_secs(seconds.into()) })
+    }
+}
+
+/// The most members of each list that confines a key.
+const MAX_MEMBERS: usize = 100;
+
+fn permission_set(field: Field<'_>) -> Result<PermissionSet, RequestError> {
+    let permission = |field: Field<'_>| field.converted(str::parse, |field, source| RequestError::Permission { field, source });
+    Ok(field.each(permission)?.into_iter().collect())
+}
+
+/// `{requests_per_minute}`; 0 means no limit.
+fn rate(field: Field<'_>) -> Result<RateLimit, RequestError> {
+    let mut fields = field.object()?;
+    let requests = fields.take("requests_per_minute");
+    fields.end()?;
+    Ok(RateLimit::per_minute(requests.required()?.integer(0..=RateLimit::MAX_PER_MINUTE)?))
 }
 
 impl From<CreateKey> for Wanted {
@@ -72,15 +157,43 @@ struct Rest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant_id: Option<String>,
     mode: &'static str,
+    enabled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
     source: &'static str,
     last_used_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_from: Option<LastUse<'a>>,
     created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revoked_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_secret_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_ips: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_senders: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_templates: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limit: Option<RateView>,
+}
+
+/// From where a key was last used.
+#[derive(Debug, Serialize)]
+struct LastUse<'a> {
+    address: Option<String>,
+    user_agent: Option<&'a str>,
+}
+
+/// `{requests_per_minute}`; 0 means no limit.
+#[derive(Debug, Serialize)]
+struct RateView {
+    requests_per_minute: u32,
 }
 
 impl<'a> From<&'a ApiKey> for KeyView<'a> {
@@ -107,18 +220,33 @@ impl KeyRevoked {
 
 impl<'a> From<&'a ApiKey> for Rest<'a> {
     fn from(key: &'a ApiKey) -> Self {
+        let authority = &key.authority;
+        let last_use =
+            |last: &'a KeyUse| LastUse { address: last.address.map(|address| address.to_string()), user_agent: last.user_agent.as_deref() };
         Self {
-            permissions: key.permissions.iter().map(selfmx_auth::Permission::as_str).collect(),
-            tenant_id: key.tenant.map(|tenant| tenant.to_string()),
-            mode: key.mode.as_str(),
+            permissions: authority.permissions.iter().map(selfmx_auth::Permission::as_str).collect(),
+            tenant_id: authority.tenant.map(|tenant| tenant.to_string()),
+            mode: authority.mode.as_str(),
+            enabled: key.enabled,
             hint: key.hint.as_deref(),
             source: source(key.source),
-            last_used_at: key.last_used_at.map(Timestamp),
+            last_used_at: key.last_use.as_ref().map(|last| Timestamp(last.at)),
+            last_used_from: key.last_use.as_ref().map(last_use),
             created_at: Timestamp(key.created_at),
-            expires_at: key.expires_at.map(Timestamp),
+            created_by: key.created_by.map(|maker| maker.to_string()),
+            expires_at: authority.expires_at.map(Timestamp),
             revoked_at: key.revoked_at.map(Timestamp),
+            previous_secret_until: key.previous_secret_until.map(Timestamp),
+            allowed_ips: texts(&authority.allowed_ips),
+            allowed_senders: texts(&authority.allowed_senders),
+            allowed_templates: texts(&authority.allowed_templates),
+            rate_limit: authority.rate_limit.map(|limit| RateView { requests_per_minute: limit.requests() }),
         }
     }
+}
+
+fn texts<T: ToString>(allowed: &Allowed<T>) -> Option<Vec<String>> {
+    allowed.listed().map(|members| members.iter().map(T::to_string).collect())
 }
 
 const fn source(source: KeySource) -> &'static str {
@@ -130,8 +258,8 @@ const fn source(source: KeySource) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use selfmx_auth::Permission;
-    use selfmx_domain::{Mode, Problem};
+    use selfmx_auth::{Authority, Permission};
+    use selfmx_domain::{Change, Mode, Problem};
     use time::macros::datetime;
 
     use super::*;
@@ -144,10 +272,13 @@ mod tests {
         ApiKey {
             id: "key_01h455vb4pex5vsknk084sn02q".parse().unwrap(),
             name: "Production App".parse().unwrap(),
-            permissions: [Permission::Send, Permission::TemplatesRead].into_iter().collect(),
+            authority: Authority {
+                permissions: [Permission::Send, Permission::TemplatesRead].into_iter().collect(),
+                ..Authority::everything()
+            },
             hint: Some("wxyz".to_owned()),
             source: KeySource::Created,
-            last_used_at: Some(datetime!(2024-01-15 10:30 UTC)),
+            last_use: Some(KeyUse { at: datetime!(2024-01-15 10:30 UTC), address: Some("192.0.2.7".parse().unwrap()), user_agent: None }),
             ..ApiKey::environment(datetime!(2024-01-10 08:00 UTC))
         }
     }
@@ -180,6 +311,15 @@ mod tests {
             (r#"{"name": "n", "permissions": [], "mode": "Live"}"#, "mode"),
             (r#"{"name": "n", "permissions": [], "expires_at": "tomorrow"}"#, "expires_at"),
             (r#"{"name": "n", "permissions": [], "expires_at": 1}"#, "expires_at"),
+            (r#"{"name": "n", "permissions": [], "allowed_ips": []}"#, "allowed_ips"),
+            (r#"{"name": "n", "permissions": [], "allowed_ips": ["10.0.0.0/8", "10.0.0.1/8"]}"#, "allowed_ips[1]"),
+            (r#"{"name": "n", "permissions": [], "allowed_senders": ["example"]}"#, "allowed_senders[0]"),
+            (r#"{"name": "n", "permissions": [], "allowed_templates": ["welcome"]}"#, "allowed_templates[0]"),
+            (r#"{"name": "n", "permissions": [], "rate_limit": 5}"#, "rate_limit"),
+            (r#"{"name": "n", "permissions": [], "rate_limit": {}}"#, "rate_limit.requests_per_minute"),
+            (r#"{"name": "n", "permissions": [], "rate_limit": {"requests_per_minute": -1}}"#, "rate_limit.requests_per_minute"),
+            (r#"{"name": "n", "permissions": [], "rate_limit": {"requests_per_minute": 1000001}}"#, "rate_limit.requests_per_minute"),
+            (r#"{"name": "n", "permissions": [], "rate_limit": {"requests_per_hour": 1}}"#, "rate_limit.requests_per_hour"),
             (r#"{"name": "n", "permision": []}"#, "permision"),
         ] {
             assert_eq!(wanted(json).unwrap_err().field(), Some(field), "{json}");
@@ -191,7 +331,8 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&KeyView::from(&key())).unwrap(),
             "{\"id\":\"key_01h455vb4pex5vsknk084sn02q\",\"name\":\"Production App\",\"permissions\":[\"send\",\"templates:read\"],\
-             \"mode\":\"live\",\"hint\":\"wxyz\",\"source\":\"created\",\"last_used_at\":\"2024-01-15T10:30:00.000Z\",\
+             \"mode\":\"live\",\"enabled\":true,\"hint\":\"wxyz\",\"source\":\"created\",\"last_used_at\":\"2024-01-15T10:30:00.000Z\",\
+             \"last_used_from\":{\"address\":\"192.0.2.7\",\"user_agent\":null},\
              \"created_at\":\"2024-01-10T08:00:00.000Z\"}"
         );
         let environment = ApiKey::environment(datetime!(2024-01-10 08:00 UTC));
@@ -212,5 +353,40 @@ mod tests {
     fn a_revocation_says_so() {
         let revoked = KeyRevoked::new("key_01h455vb4pex5vsknk084sn02q".parse().unwrap());
         assert_eq!(serde_json::to_string(&revoked).unwrap(), r#"{"id":"key_01h455vb4pex5vsknk084sn02q","revoked":true}"#);
+    }
+
+    #[test]
+    fn a_change_says_what_it_touches() {
+        let change = |json: &str| UpdateKey::read(json.as_bytes()).map(KeyChange::from);
+        let nothing = change("{}").unwrap();
+        assert!(nothing.name.is_none() && nothing.expires_at.is_keep() && nothing.allowed_ips.is_keep() && nothing.enabled.is_none());
+        let some = change(
+            r#"{"name": "n", "expires_at": null, "allowed_senders": ["@a.example"], "rate_limit": {"requests_per_minute": 0}, "enabled": false}"#,
+        );
+        let some = some.unwrap();
+        assert_eq!((some.expires_at, some.enabled), (Change::Clear, Some(false)));
+        assert_eq!(some.rate_limit, Change::Set(RateLimit::Unlimited));
+        assert_eq!(some.allowed_senders, Change::Set(vec!["@a.example".parse().unwrap()]));
+        for (json, field) in [
+            (r#"{"name": null}"#, "name"),
+            (r#"{"permissions": null}"#, "permissions"),
+            (r#"{"enabled": null}"#, "enabled"),
+            (r#"{"enabled": "no"}"#, "enabled"),
+            (r#"{"allowed_ips": []}"#, "allowed_ips"),
+            (r#"{"mode": "test"}"#, "mode"),
+            (r#"{"tenant_id": null}"#, "tenant_id"),
+        ] {
+            assert_eq!(change(json).unwrap_err().field(), Some(field), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_rotation_without_grace_ends_the_former_secret_at_once() {
+        let grace = |body: &str| RotateKey::read(body.as_bytes()).map(|request| request.grace.as_secs());
+        assert_eq!((grace(""), grace("{}"), grace(r#"{"grace_period_seconds": null}"#)), (Ok(0), Ok(0), Ok(0)));
+        assert_eq!(grace(r#"{"grace_period_seconds": 2592000}"#), Ok(2_592_000));
+        for body in [r#"{"grace_period_seconds": 2592001}"#, r#"{"grace_period_seconds": -1}"#, r#"{"grace": 1}"#, "[]"] {
+            assert!(grace(body).is_err(), "{body}");
+        }
     }
 }

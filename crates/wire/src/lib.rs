@@ -44,7 +44,7 @@ mod value;
 pub use code::ErrorCode;
 pub use emails::{EmailSummaryView, EmailView};
 pub use failure::ErrorBody;
-pub use keys::{CreateKey, KeyCreated, KeyRevoked, KeyView};
+pub use keys::{CreateKey, KeyCreated, KeyRevoked, KeyView, RotateKey, UpdateKey};
 pub use list::{List, Pagination};
 pub use request_error::RequestError;
 pub use send::{EmailAccepted, SendEmail};

@@ -3,7 +3,7 @@
 use selfmx_app::{App, KeyList, RevokedKeys};
 use selfmx_auth::{Permit, Principal, needs};
 use selfmx_domain::{ApiKeyId, Problem};
-use selfmx_wire::{CreateKey, KeyCreated, KeyRevoked, KeyView, List, RequestError};
+use selfmx_wire::{CreateKey, KeyCreated, KeyRevoked, KeyView, List, RequestError, RotateKey};
 
 use crate::{Answer, Call, Failure, Query, Reply};
 
@@ -33,6 +33,14 @@ pub(crate) async fn me(principal: Principal, _call: Call<App>) -> Answer {
 pub(crate) async fn find(permit: Permit<needs::ApiKeysRead>, call: Call<App>) -> Answer {
     let key = call.state().key_find(&permit, call.id()?).await?;
     Reply::ok(&KeyView::from(&key))
+}
+
+/// `POST /v1/api-keys/{id}/rotate`.
+pub(crate) async fn rotate(permit: Permit<needs::ApiKeysWrite>, mut call: Call<App>) -> Answer {
+    let id = call.id()?;
+    let request = call.read(RotateKey::read).await?;
+    let rotated = call.state().key_rotate(&permit, id, request.grace).await?;
+    Reply::created(&KeyCreated::new(&rotated.key, &rotated.secret))
 }
 
 /// `DELETE /v1/api-keys/{id}`.

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use selfmx_app::{Error, Limited, SignInError, Standing};
-use selfmx_auth::{ApiKey, Permission, Permit, PlatformPermit, Principal, Secret, StoredKey, Unrecognised, needs};
-use selfmx_domain::{Clock, EmailId, Entropy, TenantId};
+use selfmx_auth::{
+    ApiKey, Authority, KeyDigests, Moment, Origin, Permission, Permit, PlatformPermit, Principal, Secret, StoredKey, Unrecognised, needs,
+};
+use selfmx_domain::{Clock, EmailId, Entropy, RateLimit, Tenant, TenantId, TenantProfile, TenantStatus};
 use selfmx_http::{Answer, Call, Doorkeeper, Drained, HttpSettings, Reply, Route, Router, serve_routes};
 use selfmx_testing::{ManualClock, SeededEntropy};
 use selfmx_wire::RequestError;
@@ -73,8 +75,9 @@ impl State {
     fn new() -> Self {
         let now = datetime!(2026-01-01 00:00 UTC);
         let admin = ApiKey::environment(now);
-        let sender = ApiKey { permissions: Permission::Send.into(), ..admin.clone() };
-        let tenant = ApiKey { tenant: Some(TenantId::DEFAULT), ..admin.clone() };
+        let with = |authority| ApiKey { authority, ..admin.clone() };
+        let sender = with(Authority { permissions: Permission::Send.into(), ..Authority::everything() });
+        let tenant = with(Authority { tenant: Some(TenantId::DEFAULT), ..Authority::everything() });
         Self {
             clock: ManualClock::new(now),
             entropy: SeededEntropy::new(7),
@@ -107,12 +110,17 @@ impl Doorkeeper for State {
         &self.entropy
     }
 
-    async fn sign_in(&self, secret: &Secret) -> Result<Principal, SignInError> {
+    async fn sign_in(&self, secret: &Secret, origin: Arc<Origin>) -> Result<Principal, SignInError> {
         if secret.reveal() == "broken-0123456789" {
             return Err(SignInError::Broken(Error::Internal { source: CAUSE.into() }));
         }
         let key = self.keys.get(secret.reveal()).ok_or(Unrecognised)?.clone();
-        Ok(Principal::recognise(secret, StoredKey { digest: secret.digest(), key }, self.clock.now())?)
+        let now = self.clock.now();
+        let profile = TenantProfile::named("Default".parse().unwrap());
+        let tenant = Tenant { id: TenantId::DEFAULT, status: TenantStatus::Active, profile, created_at: now, updated_at: now };
+        let stored = StoredKey { digests: KeyDigests::only(secret.digest()), key, tenant: Arc::new(tenant) };
+        let moment = Moment { now, origin, usual_rate: RateLimit::Unlimited };
+        Principal::recognise(secret, &Arc::new(stored), &moment).or(Err(Unrecognised.into()))
     }
 }
 

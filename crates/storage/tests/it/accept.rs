@@ -50,11 +50,11 @@ async fn what_was_asked_for_reads_back_word_for_word() {
         parts.metadata = metadata.unwrap();
         parts.priority = Priority::Low;
     });
-    let mut asked = acceptance(given.clone());
+    let test_key = principal(None, Permission::All, Mode::Test);
+    let mut asked = acceptance(&test_key.permit().unwrap(), given.clone());
     asked.message = (0..1000).map(|_| u8::try_from(entropy.below(256)).unwrap()).collect();
     let message = asked.message.clone();
-    let test_key = principal(None, Permission::All, Mode::Test);
-    let accepted = place.store.email_accept(&test_key.permit().unwrap(), asked).await.unwrap();
+    let accepted = place.store.email_accept(asked).await.unwrap();
     let permit = admin().permit::<needs::LogsRead>().unwrap();
     let email = place.store.email_find(&permit, accepted.id).await.unwrap().unwrap();
     assert_eq!(&email.summary.from, given.from());
@@ -83,7 +83,7 @@ async fn an_error_at_the_very_end_of_the_commit_is_an_error_and_nothing_is_there
              CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()",
         )
         .await;
-    let refused = place.store.email_accept(&permit(), acceptance(draft(|_| {}))).await;
+    let refused = place.store.email_accept(acceptance(&permit(), draft(|_| {}))).await;
     assert!(refused.is_err(), "{refused:?}");
     assert_eq!(place.rows().await, "0 0 0 0 0");
     place.database.execute("DROP TRIGGER refuse ON events").await;
@@ -94,11 +94,11 @@ async fn an_error_at_the_very_end_of_the_commit_is_an_error_and_nothing_is_there
 #[tokio::test]
 async fn the_same_id_twice_is_refused_and_changes_nothing() {
     let place = Place::new().await;
-    let first = acceptance(draft(|_| {}));
-    let mut second = acceptance(draft(|parts| parts.to.push("other@y.example".parse().unwrap())));
+    let first = acceptance(&permit(), draft(|_| {}));
+    let mut second = acceptance(&permit(), draft(|parts| parts.to.push("other@y.example".parse().unwrap())));
     second.id = first.id;
-    place.store.email_accept(&permit(), first).await.unwrap();
-    let refused = place.store.email_accept(&permit(), second).await;
+    place.store.email_accept(first).await.unwrap();
+    let refused = place.store.email_accept(second).await;
     assert!(refused.as_ref().is_err_and(|error| !error.is_transient()), "{refused:?}");
     assert_eq!(place.rows().await, "1 1 1 1 1");
 }
@@ -106,7 +106,7 @@ async fn the_same_id_twice_is_refused_and_changes_nothing() {
 #[tokio::test]
 async fn times_are_the_database_s() {
     let place = Place::new().await;
-    let accepted = place.store.email_accept(&permit(), acceptance(draft(|_| {}))).await.unwrap();
+    let accepted = place.store.email_accept(acceptance(&permit(), draft(|_| {}))).await.unwrap();
     let same = format!("SELECT count(*) FROM emails WHERE created_at = '{}'", accepted.created_at);
     assert_eq!(place.ask(&same).await, "1");
     assert_eq!(place.ask("SELECT count(*) FROM emails JOIN events ON email_id = emails.id JOIN queue USING (email_id) WHERE at = created_at AND due_at = created_at").await, "1");

@@ -53,15 +53,15 @@ async fn accept_random(place: &Place, entropy: &SeededEntropy, others: &Principa
     if to.is_empty() {
         to.insert(picked(entropy, &READERS).to_owned());
     }
-    let asked = acceptance(draft(|parts| {
+    let permit = if ours { admin().permit() } else { others.permit() };
+    let drafted = draft(|parts| {
         parts.from = from.parse().unwrap();
         let mailboxes: Vec<_> = to.iter().map(|address| address.parse().unwrap()).collect();
         parts.to = mailboxes[..1].to_vec();
         parts.bcc = mailboxes[1..].to_vec();
         parts.tags = tags.iter().map(|tag| tag.parse().unwrap()).collect();
-    }));
-    let permit = if ours { admin().permit() } else { others.permit() };
-    let accepted = place.store.email_accept(&permit.unwrap(), asked).await.unwrap();
+    });
+    let accepted = place.store.email_accept(acceptance(&permit.unwrap(), drafted)).await.unwrap();
     Known { id: accepted.id, ours, from: from.to_owned(), to, tags, created_at: accepted.created_at, status: EmailStatus::Queued }
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use selfmx_auth::{ApiKey, Grant, KeySource, Permission, PermissionSet, Principal, Secret, Wanted, needs};
-use selfmx_domain::{ApiKeyId, Clock, Mode, Name, PageLimit, PageRequest, PageStart, TenantId, Total};
-use selfmx_storage::{Error, RevokedKeys};
+use selfmx_auth::{ApiKey, Authority, Grant, KeySource, Origin, Permission, PermissionSet, Principal, Secret, Wanted};
+use selfmx_domain::{ApiKeyId, Clock, Mode, Name, PageLimit, PageRequest, PageStart, RateLimit, TemplateId, TenantId, Total};
+use selfmx_storage::{Error, RevokedKeys, WhichUses};
 use selfmx_testing::{OsEntropy, SeededEntropy, SystemClock};
 use time::OffsetDateTime;
 
@@ -15,11 +15,11 @@ fn name(text: &str) -> Name {
 }
 
 fn wanted(tenant: Option<TenantId>) -> Wanted {
-    Wanted { name: name("made"), permissions: Permission::Send.into(), tenant, mode: None, expires_at: None }
+    Wanted { tenant, ..Wanted::new(name("made"), Permission::Send.into()) }
 }
 
-fn grant(maker: &Principal, wanted: Wanted) -> Grant {
-    maker.permit::<needs::ApiKeysWrite>().unwrap().grant(wanted, SystemClock.now()).unwrap()
+fn origin() -> Origin {
+    Origin::new("192.0.2.9".parse().unwrap(), Some("test/1"), "req_1")
 }
 
 async fn tenant(place: &Place) -> TenantId {
@@ -28,8 +28,7 @@ async fn tenant(place: &Place) -> TenantId {
 
 async fn make(place: &Place, maker: &Principal, wanted: Wanted) -> (Secret, ApiKey) {
     let secret = Secret::generate(Mode::Live, &OsEntropy);
-    let grant = grant(maker, wanted);
-    let key = place.store.key_create(&maker.permit().unwrap(), &grant, secret.digest(), secret.hint()).await.unwrap();
+    let key = place.store.key_create(&maker.permit().unwrap(), wanted, &secret).await.unwrap();
     (secret, key)
 }
 
@@ -44,15 +43,33 @@ async fn a_key_reads_back_as_it_was_granted() {
     let tenant = tenant(&place).await;
     let expires_at = OffsetDateTime::from_unix_timestamp(4_000_000_000).unwrap();
     let permissions: PermissionSet = Permission::ALL.iter().copied().collect();
-    let asked =
-        Wanted { name: name("Größe 🎉 'x'"), permissions, tenant: Some(tenant), mode: Some(Mode::Test), expires_at: Some(expires_at) };
+    let asked = Wanted {
+        tenant: Some(tenant),
+        mode: Some(Mode::Test),
+        expires_at: Some(expires_at),
+        allowed_ips: Some(vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::7".parse().unwrap()]),
+        allowed_senders: Some(vec!["@bücher.example".parse().unwrap(), "Shop@x.example".parse().unwrap()]),
+        allowed_templates: Some(vec![TemplateId::generate(&SystemClock, &OsEntropy)]),
+        rate_limit: Some(RateLimit::per_minute(0)),
+        ..Wanted::new(name("Größe 🎉 'x'"), permissions)
+    };
+    let expected = Authority {
+        tenant: Some(tenant),
+        permissions,
+        mode: Mode::Test,
+        expires_at: Some(expires_at),
+        allowed_ips: asked.allowed_ips.clone().into(),
+        allowed_senders: asked.allowed_senders.clone().into(),
+        allowed_templates: asked.allowed_templates.clone().into(),
+        rate_limit: asked.rate_limit,
+    };
     let (secret, key) = make(&place, &admin(), asked).await;
     let found = place.store.key_find_by_digest(secret.digest()).await.unwrap().unwrap();
-    assert!(found.stored.digest.matches(&secret.digest()));
+    assert!(found.stored.digests.matches(&secret.digest(), found.at));
     for key in [&key, &found.stored.key] {
-        assert_eq!((key.name.as_str(), key.tenant, key.permissions, key.mode), ("Größe 🎉 'x'", Some(tenant), permissions, Mode::Test));
-        assert_eq!((key.hint.as_deref(), key.source, key.expires_at), (Some(secret.hint()), KeySource::Created, Some(expires_at)));
-        assert_eq!((key.revoked_at, key.last_used_at, key.id), (None, None, found.stored.key.id));
+        assert_eq!((key.name.as_str(), &key.authority, key.enabled), ("Größe 🎉 'x'", &expected, true));
+        assert_eq!((key.hint.as_deref(), key.source, key.created_by), (Some(secret.hint()), KeySource::Created, Some(ApiKeyId::DEFAULT)));
+        assert_eq!((key.revoked_at, &key.last_use, key.id), (None, &None, found.stored.key.id));
     }
     // What was there at the look-up and at the making is the database's time.
     assert!(found.at >= key.created_at && found.at - key.created_at < Duration::from_secs(60));
@@ -78,7 +95,8 @@ async fn each_reach_sees_and_revokes_its_own_keys_and_no_others() {
     let (mine, theirs) = (tenant(&place).await, tenant(&place).await);
     let platform_key = make(&place, &admin(), wanted(None)).await.1.id;
     let my_key = make(&place, &admin(), wanted(Some(mine))).await.1.id;
-    let their_key = make(&place, &tenant_admin(theirs), wanted(None)).await.1.id;
+    let their_key = make(&place, &place.keyed(Some(theirs), Permission::All).await, wanted(None)).await.1.id;
+    place.database.execute("DELETE FROM api_keys WHERE name = 'maker'").await;
     let mut everything = vec![platform_key, my_key, their_key];
     everything.sort_by(|a, b| b.cmp(a));
     let readers = [
@@ -96,10 +114,9 @@ async fn each_reach_sees_and_revokes_its_own_keys_and_no_others() {
         }
     }
     let writers = [
-        (tenant_admin(mine), [false, true, false]),
-        (tenant_admin(theirs), [false, false, true]),
-        (principal(None, Permission::ApiKeysWrite, Mode::Live), [true, false, false]),
-        (tenant_admin(new_tenant()), [false, false, false]),
+        (place.keyed(Some(mine), Permission::All).await, [false, true, false]),
+        (place.keyed(Some(theirs), Permission::ApiKeysWrite).await, [false, false, true]),
+        (place.keyed(None, Permission::ApiKeysWrite).await, [true, false, false]),
         (admin(), [true, true, true]),
     ];
     for (writer, reached) in writers {
@@ -132,11 +149,11 @@ async fn a_revoked_key_is_hidden_still_found_and_keeps_its_first_instant() {
 #[tokio::test]
 async fn a_key_for_a_tenant_that_is_not_there_is_refused_by_name() {
     let place = Place::new().await;
-    let (secret, grant) = (Secret::generate(Mode::Live, &OsEntropy), grant(&admin(), wanted(Some(new_tenant()))));
-    let refused = place.store.key_create(&admin().permit().unwrap(), &grant, secret.digest(), secret.hint()).await;
+    let secret = Secret::generate(Mode::Live, &OsEntropy);
+    let refused = place.store.key_create(&admin().permit().unwrap(), wanted(Some(new_tenant())), &secret).await;
     assert!(matches!(refused, Err(Error::NoSuchTenant)), "{refused:?}");
     let (secret, _) = make(&place, &admin(), wanted(None)).await;
-    let again = place.store.key_create(&admin().permit().unwrap(), &self::grant(&admin(), wanted(None)), secret.digest(), "hint").await;
+    let again = place.store.key_create(&admin().permit().unwrap(), wanted(None), &secret).await;
     assert!(again.is_err_and(|error| !error.is_transient()), "a digest is stored once");
 }
 
@@ -187,12 +204,12 @@ async fn eight_servers_that_start_at_once_make_one_first_key() {
         starts.spawn(async move {
             let secret = Secret::generate(Mode::Live, &OsEntropy);
             let grant = Grant::first(&system(), "first".parse().unwrap());
-            store.key_create_first(&system(), &grant, secret.digest(), secret.hint()).await.unwrap()
+            store.key_create_first(&system(), &grant, &secret).await.unwrap()
         });
     }
     let made: Vec<_> = starts.join_all().await.into_iter().flatten().collect();
     assert_eq!(made.len(), 1);
-    assert!(made[0].is_platform_admin());
+    assert!(made[0].authority.is_platform_admin());
     assert_eq!(place.ask("SELECT count(*) FROM api_keys").await, "1");
 }
 
@@ -203,7 +220,7 @@ async fn no_first_key_is_made_where_there_ever_was_one() {
     place.store.key_revoke(&admin().permit().unwrap(), key.id).await.unwrap();
     let secret = Secret::generate(Mode::Live, &OsEntropy);
     let grant = Grant::first(&system(), name("first"));
-    assert!(place.store.key_create_first(&system(), &grant, secret.digest(), secret.hint()).await.unwrap().is_none());
+    assert!(place.store.key_create_first(&system(), &grant, &secret).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -214,23 +231,23 @@ async fn uses_are_written_behind_and_never_go_back_in_time() {
     let at = |seconds: i64| OffsetDateTime::from_unix_timestamp(1_700_000_000 + seconds).unwrap();
     let used = async || {
         let all = place.store.key_list(&admin().permit().unwrap(), RevokedKeys::Hidden, None).await.unwrap().items;
-        let of = |id| all.iter().find(|key| key.id == id).unwrap().last_used_at;
+        let of = |id| all.iter().find(|key| key.id == id).unwrap().last_use.clone().map(|last| last.at);
         (of(one.id), of(other.id))
     };
-    place.store.key_used(one.id, at(5));
-    place.store.key_used(one.id, at(9));
-    place.store.key_used(one.id, at(7));
-    place.store.key_used(ApiKeyId::DEFAULT, at(3));
-    place.store.key_used(ApiKeyId::generate(&SystemClock, &OsEntropy), at(3));
+    place.store.key_used(one.id, &origin(), at(5));
+    place.store.key_used(one.id, &origin(), at(9));
+    place.store.key_used(one.id, &origin(), at(7));
+    place.store.key_used(ApiKeyId::DEFAULT, &origin(), at(3));
+    place.store.key_used(ApiKeyId::generate(&SystemClock, &OsEntropy), &origin(), at(3));
     assert_eq!(used().await, (None, None));
-    place.store.key_use_write().await.unwrap();
+    place.store.key_use_write(WhichUses::All).await.unwrap();
     assert_eq!(used().await, (Some(at(9)), None));
-    assert_eq!(place.store.environment_key_last_used(), Some(at(3)));
-    place.store.key_used(one.id, at(1));
-    place.store.key_used(other.id, at(1));
-    place.store.key_use_write().await.unwrap();
+    assert_eq!(place.store.environment_key_last_use().map(|last| last.at), Some(at(3)));
+    place.store.key_used(one.id, &origin(), at(1));
+    place.store.key_used(other.id, &origin(), at(1));
+    place.store.key_use_write(WhichUses::All).await.unwrap();
     assert_eq!(used().await, (Some(at(9)), Some(at(1))));
-    place.store.key_use_write().await.unwrap();
+    place.store.key_use_write(WhichUses::All).await.unwrap();
 }
 
 #[tokio::test]
@@ -238,13 +255,14 @@ async fn uses_that_could_not_be_written_are_written_later() {
     let place = Place::new().await;
     let (_, key) = make(&place, &admin(), wanted(None)).await;
     let at = |seconds: i64| OffsetDateTime::from_unix_timestamp(1_700_000_000 + seconds).unwrap();
-    place.store.key_used(key.id, at(1));
+    place.store.key_used(key.id, &origin(), at(1));
     place.database.execute("ALTER TABLE api_keys RENAME TO away").await;
-    assert!(place.store.key_use_write().await.is_err());
+    assert!(place.store.key_use_write(WhichUses::All).await.is_err());
     place.database.execute("ALTER TABLE away RENAME TO api_keys").await;
-    place.store.key_use_write().await.unwrap();
+    place.store.key_use_write(WhichUses::All).await.unwrap();
     let found = place.store.key_find(&admin().permit().unwrap(), key.id).await.unwrap().unwrap();
-    assert_eq!(found.last_used_at, Some(at(1)));
+    let last = found.last_use.unwrap();
+    assert_eq!((last.at, last.address, last.user_agent.as_deref()), (at(1), Some("192.0.2.9".parse().unwrap()), Some("test/1")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -262,10 +280,10 @@ async fn nodes_that_write_the_same_keys_at_once_do_not_wait_for_each_other_forev
             for _ in 0..20 {
                 for id in &ids {
                     if entropy.below(2) == 0 {
-                        store.key_used(*id, SystemClock.now());
+                        store.key_used(*id, &origin(), SystemClock.now());
                     }
                 }
-                store.key_use_write().await.unwrap();
+                store.key_use_write(WhichUses::All).await.unwrap();
             }
         });
     }

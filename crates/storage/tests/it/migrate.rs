@@ -10,6 +10,8 @@ use crate::place::{Place, address, store};
 
 const UP: &str = include_str!("../../../../migrations/20261123000001_foundation/up.sql");
 const DOWN: &str = include_str!("../../../../migrations/20261123000001_foundation/down.sql");
+const SECOND_UP: &str = include_str!("../../../../migrations/20261123000002_keys_and_tenants/up.sql");
+const SECOND_DOWN: &str = include_str!("../../../../migrations/20261123000002_keys_and_tenants/down.sql");
 
 const TABLES: &str = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
 
@@ -59,7 +61,9 @@ async fn a_migration_that_fails_leaves_nothing_and_says_why() {
 async fn what_goes_up_comes_down() {
     let database = Database::empty().await;
     database.execute(UP).await;
+    database.execute(SECOND_UP).await;
     assert!(!database.query_texts(TABLES).await.is_empty());
+    database.execute(SECOND_DOWN).await;
     database.execute(DOWN).await;
     assert_eq!(database.query_texts(TABLES).await, Vec::<String>::new());
 }
@@ -69,5 +73,8 @@ async fn what_goes_up_comes_down() {
 async fn the_tables_are_those_that_the_queries_name() {
     let place = Place::new().await;
     let tables = place.ask("SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'").await;
-    assert_eq!(tables, "__diesel_schema_migrations api_keys emails events messages queue recipients tenants");
+    assert_eq!(
+        tables,
+        "__diesel_schema_migrations api_keys audit_logs emails events messages queue quota_days recipients tenants usage_months"
+    );
 }

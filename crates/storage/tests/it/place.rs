@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use selfmx_auth::{ApiKey, Permission, Permit, Principal, Secret, StoredKey, System, needs};
+use selfmx_auth::{ApiKey, Authority, Permission, Permit, Principal, Secret, System, Wanted, needs};
 use selfmx_domain::{ApiKeyId, Clock, Draft, DraftParts, EmailId, Limits, Mode, TenantId};
 use selfmx_storage::{Acceptance, DatabaseAddress, Delivery, Lease, PoolSettings, SecretKey, Store, Vault, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
@@ -46,6 +46,13 @@ impl Place {
 
     pub(crate) fn address(&self) -> DatabaseAddress {
         address(&self.database)
+    }
+
+    /// A key with a row, recognised.
+    pub(crate) async fn keyed(&self, tenant: Option<TenantId>, permission: Permission) -> Principal {
+        let wanted = Wanted { tenant, ..Wanted::new("maker".parse().unwrap(), permission.into()) };
+        let secret = Secret::generate(Mode::Live, &OsEntropy);
+        principal_of(self.store.key_create(&admin().permit().unwrap(), wanted, &secret).await.unwrap())
     }
 
     /// Accepts a draft as the default tenant's.
@@ -117,11 +124,12 @@ fn vault() -> Vault {
 }
 
 pub(crate) async fn accept(store: &Store, permit: &Permit<needs::Send>, change: impl FnOnce(&mut DraftParts)) -> EmailId {
-    store.email_accept(permit, acceptance(draft(change))).await.unwrap().id
+    store.email_accept(acceptance(permit, draft(change))).await.unwrap().id
 }
 
-pub(crate) fn acceptance(draft: Draft) -> Acceptance {
-    Acceptance { id: EmailId::generate(&SystemClock, &OsEntropy), draft, message: b"Subject: s\r\n\r\nt\r\n".to_vec() }
+pub(crate) fn acceptance(permit: &Permit<needs::Send>, draft: Draft) -> Acceptance {
+    let consented = permit.consent(draft, None).unwrap();
+    Acceptance { id: EmailId::generate(&SystemClock, &OsEntropy), consented, message: b"Subject: s\r\n\r\nt\r\n".to_vec() }
 }
 
 pub(crate) fn draft(change: impl FnOnce(&mut DraftParts)) -> Draft {
@@ -137,21 +145,25 @@ pub(crate) fn permit() -> Permit<needs::Send> {
     admin().permit().unwrap()
 }
 
-/// A platform key with `*`.
+/// The environment's key: a platform key with `*`, which has no row.
 pub(crate) fn admin() -> Principal {
-    principal(None, Permission::All, Mode::Live)
+    principal_of(ApiKey::environment(SystemClock.now()))
 }
 
-/// A key of this tenant with `*`.
+/// A key of this tenant with `*`, of which there is no row: it reads, and sends, and changes no key.
 pub(crate) fn tenant_admin(tenant: TenantId) -> Principal {
     principal(Some(tenant), Permission::All, Mode::Live)
 }
 
+/// A key of which there is no row.
 pub(crate) fn principal(tenant: Option<TenantId>, permission: Permission, mode: Mode) -> Principal {
-    let (secret, now) = (Secret::generate(mode, &OsEntropy), SystemClock.now());
-    let id = ApiKeyId::generate(&SystemClock, &OsEntropy);
-    let key = ApiKey { id, tenant, mode, permissions: permission.into(), ..ApiKey::environment(now) };
-    Principal::recognise(&secret, StoredKey { digest: secret.digest(), key }, now).unwrap()
+    let authority = Authority { tenant, mode, permissions: permission.into(), ..Authority::everything() };
+    principal_of(ApiKey { id: ApiKeyId::generate(&SystemClock, &OsEntropy), authority, ..ApiKey::environment(SystemClock.now()) })
+}
+
+/// The key, recognised.
+pub(crate) fn principal_of(key: ApiKey) -> Principal {
+    selfmx_testing::principal(key)
 }
 
 pub(crate) fn new_tenant() -> TenantId {

@@ -83,7 +83,7 @@ async fn a_write_whose_connection_is_killed_under_it_is_unavailable_and_not_made
     let lock = holder.transaction().await.unwrap();
     lock.batch_execute("LOCK TABLE queue").await.unwrap();
     let store = place.store.clone();
-    let accepting = tokio::spawn(async move { store.email_accept(&permit(), acceptance(draft(|_| {}))).await });
+    let accepting = tokio::spawn(async move { store.email_accept(acceptance(&permit(), draft(|_| {}))).await });
     wait_for_lock(&place).await;
     kill_all(&place).await;
     let refused = timeout(LONG, accepting).await.unwrap().unwrap();
@@ -109,7 +109,7 @@ async fn a_connection_that_just_ends_is_unavailable_and_the_next_one_works() {
     )
     .await;
     let accepting = store.clone();
-    let accepting = tokio::spawn(async move { accepting.email_accept(&permit(), acceptance(draft(|_| {}))).await });
+    let accepting = tokio::spawn(async move { accepting.email_accept(acceptance(&permit(), draft(|_| {}))).await });
     let sleeping = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
     let pid = timeout(LONG, async {
         loop {
@@ -140,7 +140,7 @@ async fn a_caller_that_gives_up_leaves_no_statement_in_the_next_one_s_way() {
     lock.batch_execute("LOCK TABLE queue").await.unwrap();
     {
         let permit = permit();
-        let accepting = place.store.email_accept(&permit, acceptance(draft(|_| {})));
+        let accepting = place.store.email_accept(acceptance(&permit, draft(|_| {})));
         tokio::pin!(accepting);
         tokio::select! {
             result = &mut accepting => panic!("{result:?}"),
@@ -223,6 +223,6 @@ async fn a_statement_that_is_refused_for_a_time_may_be_tried_again() {
     let place = Place::new().await;
     let name = place.database.name();
     place.database.execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
-    let refused = place.other_store().email_accept(&permit(), acceptance(draft(|_| {}))).await;
+    let refused = place.other_store().email_accept(acceptance(&permit(), draft(|_| {}))).await;
     assert!(refused.as_ref().is_err_and(Error::is_transient), "{refused:?}");
 }

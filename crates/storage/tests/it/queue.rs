@@ -171,10 +171,10 @@ async fn a_lease_carries_what_the_relay_is_told() {
 async fn a_message_of_any_size_comes_whole() {
     let place = Place::new().await;
     for octets in [0, 1, 65_536, 65_537, 5_000_000] {
-        let mut asked = acceptance(draft(|_| {}));
+        let mut asked = acceptance(&permit(), draft(|_| {}));
         asked.message = (0..octets).map(|n: u32| n.to_le_bytes()[0]).collect();
         let message = asked.message.clone();
-        place.store.email_accept(&permit(), asked).await.unwrap();
+        place.store.email_accept(asked).await.unwrap();
         let mut lease = place.lease_one().await;
         assert_eq!(place.store.queue_message(&mut lease).await.unwrap(), message, "{octets}");
         // Taken from the lease once, from the database after that.

@@ -8,7 +8,6 @@ use super::{Field, wrong_kind};
 use crate::RequestError;
 use crate::value::Value;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the requests that change keys and tenants read by them"))]
 impl<'a> Field<'a> {
     /// Each element of a list of at least one and at most `limit`.
     pub(crate) fn each_of<T>(self, limit: usize, read: impl Fn(Field<'a>) -> Result<T, RequestError>) -> Result<Vec<T>, RequestError> {

@@ -6,7 +6,6 @@ use super::{Field, Member};
 use crate::RequestError;
 use crate::value::Value;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the requests that change keys and tenants read by them"))]
 impl<'a> Member<'a> {
     /// What a partial update says of something that may be absent: `null` clears it.
     pub(crate) fn change<T>(self, read: impl FnOnce(Field<'a>) -> Result<T, RequestError>) -> Result<Change<T>, RequestError> {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use selfmx_auth::{ApiKey, Permit, Principal, Secret, StoredKey, System, needs};
+use selfmx_auth::{ApiKey, Authority, Permit, System, needs};
 use selfmx_domain::{Clock, Draft, DraftParts, EmailId, Entropy, Limits, Mode, RetryPolicy};
 use selfmx_mail::{Identity, Transport, compose};
 use selfmx_storage::{Acceptance, DatabaseAddress, PoolSettings, SecretKey, Store, Vault, migrate};
@@ -46,7 +46,8 @@ impl World {
         let identity = Identity { id: EmailId::generate(&SystemClock, &OsEntropy), date: SystemClock.now() };
         let message = compose(&draft, &identity).unwrap().into_octets();
         let permit = permit::<needs::Send>(mode);
-        self.store.email_accept(&permit, Acceptance { id: identity.id, draft, message }).await.unwrap().id
+        let consented = permit.consent(draft, None).unwrap();
+        self.store.email_accept(Acceptance { id: identity.id, consented, message }).await.unwrap().id
     }
 
     /// Starts a worker with a store of its own, as another node would have.
@@ -94,8 +95,6 @@ fn store(database: &Database) -> Store {
 }
 
 fn permit<P: selfmx_auth::Scope>(mode: Mode) -> Permit<P> {
-    let secret = Secret::chosen("a-key-for-tests-only").unwrap();
-    let now = SystemClock.now();
-    let key = ApiKey { mode, ..ApiKey::environment(now) };
-    Principal::recognise(&secret, StoredKey { digest: secret.digest(), key }, now).unwrap().permit().unwrap()
+    let authority = Authority { mode, ..Authority::everything() };
+    selfmx_testing::principal(ApiKey { authority, ..ApiKey::environment(SystemClock.now()) }).permit().unwrap()
 }

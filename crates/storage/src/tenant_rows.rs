@@ -1,0 +1,60 @@
+//! Tenants as rows: from the table's types to ours.
+
+use diesel::{Queryable, Selectable};
+use selfmx_domain::{RateLimit, SenderDefaults, Tenant, TenantId, TenantProfile, TenantRelay, TenantStatus};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::Error;
+use crate::schema::tenants;
+
+/// A tenant's row, but for its relay's password.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tenants, check_for_backend(diesel::pg::Pg))]
+pub(crate) struct TenantRow {
+    id: Uuid,
+    name: String,
+    created_at: OffsetDateTime,
+    suspended_at: Option<OffsetDateTime>,
+    domain: Option<String>,
+    from_name: Option<String>,
+    from_address: Option<String>,
+    reply_to: Option<String>,
+    requests_per_minute: Option<i32>,
+    emails_per_day: Option<i32>,
+    relay_host: Option<String>,
+    relay_port: Option<i32>,
+    relay_user: Option<String>,
+    relay_tls: Option<bool>,
+    updated_at: OffsetDateTime,
+}
+
+impl TenantRow {
+    pub(crate) fn into_tenant(self) -> Result<Tenant, Error> {
+        let number = |column: Option<i32>| column.map(u32::try_from).transpose().or(Err(Error::Unreadable("tenants.limits")));
+        let defaults = SenderDefaults {
+            from_name: self.from_name.map(|text| parsed(&text, "tenants.from_name")).transpose()?,
+            from_address: self.from_address.map(|text| parsed(&text, "tenants.from_address")).transpose()?,
+            reply_to: self.reply_to.map(|text| parsed(&text, "tenants.reply_to")).transpose()?,
+        };
+        let relay = self.relay_host.zip(self.relay_port).zip(self.relay_tls);
+        let relay = relay.map(|((host, port), tls)| {
+            let port = u16::try_from(port).or(Err(Error::Unreadable("tenants.relay_port")))?;
+            Ok::<_, Error>(TenantRelay { host, port, user: self.relay_user, tls })
+        });
+        let profile = TenantProfile {
+            name: parsed(&self.name, "tenants.name")?,
+            domain: self.domain.map(|text| parsed(&text, "tenants.domain")).transpose()?,
+            defaults,
+            relay: relay.transpose()?,
+            rate_limit: number(self.requests_per_minute)?.map(RateLimit::per_minute),
+            emails_per_day: number(self.emails_per_day)?,
+        };
+        let status = self.suspended_at.map_or(TenantStatus::Active, |since| TenantStatus::Suspended { since });
+        Ok(Tenant { id: TenantId::from_uuid(self.id), status, profile, created_at: self.created_at, updated_at: self.updated_at })
+    }
+}
+
+fn parsed<T: std::str::FromStr>(text: &str, column: &'static str) -> Result<T, Error> {
+    text.parse().or(Err(Error::Unreadable(column)))
+}
