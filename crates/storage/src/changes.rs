@@ -1,9 +1,9 @@
-//! How nodes hear that a key has changed: by `NOTIFY` in the transaction of the change.
+//! How nodes hear that a key or a tenant has changed: by `NOTIFY` in the transaction of the change.
 
 use diesel::result::Error as DieselError;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use selfmx_domain::ApiKeyId;
+use selfmx_domain::{ApiKeyId, TenantId};
 
 use crate::Store;
 
@@ -16,8 +16,18 @@ impl Store {
         announce(connection, &id.to_string()).await
     }
 
+    /// Announces, when the open transaction commits, that a tenant has changed.
+    #[expect(dead_code, reason = "tenants do not change yet")]
+    pub(crate) async fn tenant_announce(&self, connection: &mut AsyncPgConnection, id: TenantId) -> Result<(), DieselError> {
+        announce(connection, &id.to_string()).await
+    }
+
     /// Forgets what this node remembers of a key.
     pub(crate) fn key_forget(&self, _id: ApiKeyId) {}
+
+    /// Forgets what this node remembers of a tenant and of all its keys.
+    #[expect(dead_code, reason = "tenants do not change yet")]
+    pub(crate) fn tenant_forget(&self, _id: TenantId) {}
 }
 
 async fn announce(connection: &mut AsyncPgConnection, changed: &str) -> Result<(), DieselError> {
