@@ -9,6 +9,8 @@ pub struct PageLimit(u16);
 impl PageLimit {
     /// The most rows.
     pub const MAX: u16 = 100;
+    /// The longest page.
+    pub const MOST: Self = Self(Self::MAX);
 
     /// A limit.
     ///

@@ -295,7 +295,29 @@ impl Store {
         revoked: RevokedKeys,
         page: Option<PageRequest<ApiKeyId>>,
     ) -> Result<Page<ApiKey>, Error> {
-        let reach = permit.reach();
+        self.key_list_within(permit.reach(), revoked, page).await
+    }
+
+    /// All keys, for the operator on the machine itself, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Where the database cannot.
+    pub async fn key_list_by_system(
+        &self,
+        _system: &System,
+        revoked: RevokedKeys,
+        page: PageRequest<ApiKeyId>,
+    ) -> Result<Page<ApiKey>, Error> {
+        self.key_list_within(Reach::Everything, revoked, Some(page)).await
+    }
+
+    async fn key_list_within(
+        &self,
+        reach: Reach,
+        revoked: RevokedKeys,
+        page: Option<PageRequest<ApiKeyId>>,
+    ) -> Result<Page<ApiKey>, Error> {
         let listed = move || {
             let query = within(reach);
             match revoked {

@@ -147,6 +147,32 @@ async fn a_revoked_key_is_hidden_still_found_and_keeps_its_first_instant() {
 }
 
 #[tokio::test]
+async fn the_operator_on_the_machine_makes_lists_and_revokes_whatever_key_and_is_noted() {
+    let place = Place::new().await;
+    let mine = tenant(&place).await;
+    let made = async |tenant| {
+        let grant = Grant::by_system(&system(), wanted(tenant), SystemClock.now()).unwrap();
+        place.store.key_create_by_system(&system(), &grant, &Secret::generate(Mode::Live, &OsEntropy)).await
+    };
+    assert!(matches!(made(Some(new_tenant())).await, Err(Error::NoSuchTenant)));
+    let (platform_key, my_key) = (made(None).await.unwrap(), made(Some(mine)).await.unwrap());
+    assert_eq!((my_key.authority.tenant, my_key.created_by), (Some(mine), None));
+    let listed = async |revoked, start| {
+        let page = place.store.key_list_by_system(&system(), revoked, PageRequest { start, limit: PageLimit::MOST }).await.unwrap();
+        page.items.into_iter().map(|key| key.id).collect::<Vec<_>>()
+    };
+    let (newer, older) = (my_key.id.max(platform_key.id), my_key.id.min(platform_key.id));
+    assert_eq!(listed(RevokedKeys::Hidden, PageStart::First).await, [newer, older]);
+    assert_eq!(listed(RevokedKeys::Hidden, PageStart::After(newer)).await, [older]);
+    assert!(place.store.key_revoke_by_system(&system(), my_key.id).await.unwrap());
+    assert!(!place.store.key_revoke_by_system(&system(), ApiKeyId::generate(&SystemClock, &OsEntropy)).await.unwrap());
+    assert_eq!(listed(RevokedKeys::Hidden, PageStart::First).await, [platform_key.id]);
+    assert_eq!(listed(RevokedKeys::Included, PageStart::First).await, [newer, older]);
+    let noted = "SELECT string_agg(action, ' ' ORDER BY action) FROM audit_logs WHERE actor_key_id IS NULL AND refusal IS NULL";
+    assert_eq!(place.ask(noted).await, "api_key.create api_key.create api_key.revoke");
+}
+
+#[tokio::test]
 async fn a_key_for_a_tenant_that_is_not_there_is_refused_by_name() {
     let place = Place::new().await;
     let secret = Secret::generate(Mode::Live, &OsEntropy);
