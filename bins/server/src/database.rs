@@ -1,14 +1,20 @@
 //! Finds or starts the database and brings its schema up to date.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use selfmx_pgbox::{PgBox, Stopped};
+use selfmx_pgbox::{Absent, PgBox, Stopped};
 use selfmx_storage::{DatabaseAddress, Store, migrate};
 use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::settings::{Database, Schema};
+use crate::signals::Signals;
 
+/// How long who only visits the private server waits for it: longer than another process may take to stop it.
+const VISIT: Duration = Duration::from_secs(120);
+/// How long a private server may take to start whose start is no longer wanted.
+const UNWANTED: Duration = Duration::from_secs(29);
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// The database, and the private server where there is one.
@@ -20,14 +26,42 @@ pub(crate) struct Opened {
 impl Opened {
     /// Starts or finds the private server, or takes the address that was given.
     pub(crate) async fn open(database: Database) -> Result<Self, Failure> {
+        Self::reach(database, |settings| settings).await
+    }
+
+    /// The same for a command on the server's data, which makes none where there are none.
+    pub(crate) async fn visit(database: Database) -> Result<Self, Failure> {
+        Self::reach(database, |settings| settings.absent(Absent::Refuse).start_limit(VISIT)).await
+    }
+
+    async fn reach(database: Database, way: impl FnOnce(selfmx_pgbox::Settings) -> selfmx_pgbox::Settings) -> Result<Self, Failure> {
         let (data_dir, bin_dir) = match database {
             Database::Address(address) => return Ok(Self { address: *address, private: None }),
             Database::Private { data_dir, bin_dir } => (data_dir, bin_dir),
         };
         let settings = selfmx_pgbox::Settings::new(data_dir.join("postgres")).bin_dir(bin_dir);
-        let private = PgBox::open(settings).await?;
+        let private = PgBox::open(way(settings)).await?;
         let address = private.connection_string(selfmx_pgbox::DATABASE).parse()?;
         Ok(Self { address, private: Some(private) })
+    }
+
+    /// What `opening` opens, unless a signal comes first: then a private server whose start has begun is stopped, since it would go on
+    /// without us.
+    pub(crate) async fn unless_stopped(
+        opening: impl Future<Output = Result<Self, Failure>>,
+        signals: &mut Signals,
+    ) -> Result<Option<Self>, Failure> {
+        let mut opening = pin!(opening);
+        tokio::select! {
+            opened = &mut opening => return opened.map(Some),
+            () = signals.next() => {}
+        }
+        tokio::select! {
+            opened = opening => opened?.close().await?,
+            () = signals.next() => {}
+            () = tokio::time::sleep(UNWANTED) => {}
+        }
+        Ok(None)
     }
 
     /// Stops the private server, where there is one that nobody else uses.

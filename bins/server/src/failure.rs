@@ -1,13 +1,18 @@
 //! Why the server did not start, or did not stop well.
 
+use std::time::Duration;
+
+use selfmx_domain::ApiKeyId;
+
+use crate::arguments::Misuse;
 use crate::environment::SettingError;
 
 /// Why the server did not start, or did not stop well. Its text is what the operator reads.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The command line makes no sense.
-    #[error("{0}\n\n{usage}", usage = crate::USAGE)]
-    Usage(String),
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
     /// A variable has a wrong value.
     #[error(transparent)]
     Setting(#[from] SettingError),
@@ -20,6 +25,31 @@ pub(crate) enum Failure {
     /// The schema is older than the program, and migrating was switched off.
     #[error("the database is not migrated and DB_AUTO_MIGRATE=false: run `selfmx migrate` first")]
     NotMigrated,
+    /// The schema is older than the program, whose command does not touch it.
+    #[error(
+        "the database's schema is older than this program: run `selfmx migrate` first, or use the program that the server runs. Nothing was done"
+    )]
+    OldSchema,
+    /// A signal came before anything was done.
+    #[error("stopped by a signal; nothing was done")]
+    Interrupted,
+    /// The database did not say whether it did what it was asked.
+    #[error("the database did not answer within {} s; `selfmx keys list --revoked` tells what was done", .0.as_secs())]
+    Unanswered(Duration),
+    /// There is no key with this id.
+    #[error("there is no key with the id {0}; `selfmx keys list --revoked` shows all that there are")]
+    NoSuchKey(ApiKeyId),
+    /// Standard output took no answer.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] std::io::Error),
+    /// Standard output took no secret, which nobody can see a second time.
+    #[error("cannot write the secret to standard output: {source}. The key {id} was revoked again")]
+    Unshown {
+        /// The key.
+        id: ApiKeyId,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The relay's settings cannot be used together.
     #[error("SMTP_HOST, SMTP_TLS, SMTP_USER and SMTP_PASS cannot be used together: {0}")]
     Relay(#[from] selfmx_mail::RelayError),
@@ -37,6 +67,16 @@ pub(crate) enum Failure {
     /// The runtime or a signal handler cannot be had.
     #[error("the operating system refused: {0}")]
     System(#[from] std::io::Error),
+}
+
+impl Failure {
+    /// What the program ends with: 2 where it was asked for what cannot be, 1 where it could not do it.
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Misuse(_) | Self::Setting(_) | Self::Relay(_) => 2,
+            _ => 1,
+        }
+    }
 }
 
 /// An error with its causes.

@@ -14,8 +14,17 @@ enum Format {
     Text,
 }
 
+/// Whom the log is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Whoever gathers the logs of a server: as much as `LOG_LEVEL` says.
+    Gatherer,
+    /// Whoever typed a command and reads its answer: warnings at most, as text unless `LOG_FORMAT` says otherwise.
+    Operator,
+}
+
 /// Sets logging up as `LOG_LEVEL` and `LOG_FORMAT` say.
-pub(crate) fn start(environment: &Environment) -> Result<(), SettingError> {
+pub(crate) fn start(environment: &Environment, reader: Reader) -> Result<(), SettingError> {
     let level = environment.read("LOG_LEVEL", "debug, info, warn or error", |text| match text {
         "debug" => Some(LevelFilter::DEBUG),
         "info" => Some(LevelFilter::INFO),
@@ -29,9 +38,11 @@ pub(crate) fn start(environment: &Environment) -> Result<(), SettingError> {
         _ => None,
     })?;
     let on_terminal = std::io::stderr().is_terminal();
-    let format = format.unwrap_or(if on_terminal { Format::Text } else { Format::Json });
+    let for_people = on_terminal || reader == Reader::Operator;
+    let format = format.unwrap_or(if for_people { Format::Text } else { Format::Json });
     // The level is ours; the libraries below say no more than they do at info, since some write statements and addresses at debug.
-    let level = level.unwrap_or(LevelFilter::INFO);
+    let most = if reader == Reader::Operator { LevelFilter::WARN } else { LevelFilter::TRACE };
+    let level = level.unwrap_or(LevelFilter::INFO).min(most);
     let others = level.min(LevelFilter::INFO);
     let ours = ["selfmx", "selfmx_app", "selfmx_http", "selfmx_mail", "selfmx_pgbox", "selfmx_storage", "selfmx_worker"];
     let filter =

@@ -1,11 +1,15 @@
 //! The binary `selfmx`: reads the configuration, opens the store, wires the roles, drains.
 
+mod arguments;
 mod chance;
 mod database;
 mod environment;
 mod failure;
 mod first_key;
+mod keys;
 mod logs;
+mod migrate;
+mod output;
 mod secrets;
 mod serve;
 mod settings;
@@ -14,57 +18,33 @@ mod tls;
 
 use std::process::ExitCode;
 
+use crate::arguments::Command;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::settings::StoreSettings;
-
-const USAGE: &str = "usage: selfmx [serve | migrate | version | help]
-
-  serve     runs the server (the default)
-  migrate   brings the database's schema up to date and ends
-  version   says which version this is
-
-Settings come from the environment, from .env in the working directory, and from files that NAME_FILE names.";
+use crate::logs::Reader;
 
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("selfmx: {failure}");
-            ExitCode::from(if matches!(failure, Failure::Usage(_) | Failure::Setting(_) | Failure::Relay(_)) { 2 } else { 1 })
+            ExitCode::from(failure.exit_code())
         }
     }
 }
 
 fn run() -> Result<(), Failure> {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] | ["serve"] => start(async |environment| serve::serve(environment).await),
-        ["migrate"] => start(async |environment| migrate(environment).await),
-        ["version" | "--version" | "-V"] => {
-            println!("selfmx {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
-        }
-        ["help" | "--help" | "-h"] => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        [other, ..] => Err(Failure::Usage(format!("`{other}` is no command, or has too many words after it"))),
+    match arguments::read(std::env::args_os())? {
+        Command::Serve => start(Reader::Gatherer, async |environment| serve::serve(environment).await),
+        Command::Migrate => start(Reader::Gatherer, async |environment| migrate::migrate(environment).await),
+        Command::Keys(command) => start(Reader::Operator, async |environment| keys::keys(environment, &command).await),
+        Command::Tell(text) => output::tell(&text),
     }
 }
 
-fn start(command: impl AsyncFn(&Environment) -> Result<(), Failure>) -> Result<(), Failure> {
+fn start(reader: Reader, command: impl AsyncFn(&Environment) -> Result<(), Failure>) -> Result<(), Failure> {
     let environment = Environment::gather()?;
-    logs::start(&environment)?;
+    logs::start(&environment, reader)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(command(&environment))
-}
-
-async fn migrate(environment: &Environment) -> Result<(), Failure> {
-    let settings = StoreSettings::read(environment)?;
-    let opened = database::Opened::open(settings.database).await?;
-    let migrated = database::migrate_patiently(&opened.address, settings.pool.wait).await;
-    opened.close().await?;
-    println!("{} migrations run; the schema is up to date", migrated?);
-    Ok(())
 }

@@ -35,23 +35,11 @@ pub(crate) async fn serve(environment: &Environment) -> Result<(), Failure> {
     let mut settings = Settings::read(environment)?;
     let mut signals = Signals::new()?;
     let relay = relay(settings.relay.take())?;
-    let mut opening = pin!(Opened::open(settings.store.database.clone()));
-    let opened = tokio::select! {
-        opened = &mut opening => opened?,
-        () = signals.next() => return abandon(opening, signals).await,
-    };
+    let opening = Opened::open(settings.store.database.clone());
+    let Some(opened) = Opened::unless_stopped(opening, &mut signals).await? else { return Ok(()) };
     let served = run(settings, relay, &opened, signals).await;
     let closed = opened.close().await;
     served.and(closed)
-}
-
-/// Stops a private server whose start has begun: it would go on without us.
-async fn abandon(opening: impl Future<Output = Result<Opened, Failure>>, mut signals: Signals) -> Result<(), Failure> {
-    tokio::select! {
-        opened = opening => opened?.close().await,
-        () = signals.next() => Ok(()),
-        () = tokio::time::sleep(DRAIN) => Ok(()),
-    }
 }
 
 async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, mut signals: Signals) -> Result<(), Failure> {

@@ -2,86 +2,15 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use nix::unistd::{Uid, User};
+use nix::unistd::Uid;
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::Command;
 
-use crate::process::{Ended, Server, command_ends, command_of, ends};
+use crate::home::{Home, kill};
+use crate::process::{Ended, Server, command_ends, ends};
 use crate::world::text;
-
-/// A folder with a program in it that any user may run. Its PostgreSQL ends with it.
-struct Home {
-    folder: TempDir,
-    data: PathBuf,
-    owner: Option<User>,
-}
-
-impl Home {
-    /// A folder of whoever runs the tests.
-    fn own() -> Self {
-        let folder = tempfile::Builder::new().prefix("selfmx-home-").permissions(Permissions::from_mode(0o755)).tempdir().unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_selfmx"), folder.path().join("selfmx")).unwrap();
-        Self { data: folder.path().join("selfmx-data"), folder, owner: None }
-    }
-
-    /// The same for an ordinary user: another one, where the tests run as root.
-    fn of_an_ordinary_user() -> Self {
-        let owner = Uid::effective().is_root().then(|| User::from_name("nobody").unwrap().unwrap());
-        let mut home = Self::own();
-        if let Some(user) = &owner {
-            chown(home.folder.path(), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
-        }
-        home.owner = owner;
-        home
-    }
-
-    /// The program in this folder, as its owner.
-    fn command(&self, variables: &[(&str, &str)]) -> Command {
-        let mut command = command_of(&self.folder.path().join("selfmx"), variables);
-        command.current_dir(self.folder.path());
-        if let Some(user) = &self.owner {
-            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-        }
-        command
-    }
-
-    async fn start(&self, variables: &[(&str, &str)]) -> Server {
-        Server::spawn(self.command(variables)).await
-    }
-
-    /// PostgreSQL's process, where one runs.
-    fn postgres(&self) -> Option<String> {
-        let cluster = self.data.join("postgres/cluster");
-        let pid = fs::read_to_string(cluster.join("postmaster.pid")).ok()?.lines().next()?.to_owned();
-        // The number of one that is gone may be another's by now.
-        (fs::read_link(format!("/proc/{pid}/cwd")).ok()? == cluster).then_some(pid)
-    }
-
-    /// Kills PostgreSQL as a power cut would.
-    async fn kill_postgres(&self) {
-        kill("-KILL", &self.postgres().unwrap());
-        crate::process::eventually("PostgreSQL's end", async || self.postgres().is_none()).await;
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        if let Some(pid) = self.postgres() {
-            kill("-QUIT", &pid);
-            while Path::new(&format!("/proc/{pid}/cwd")).exists() {
-                std::thread::yield_now();
-            }
-        }
-    }
-}
-
-fn kill(signal: &str, pid: &str) {
-    assert!(std::process::Command::new("kill").args([signal, pid]).status().unwrap().success());
-}
 
 fn assert_stopped(ended: &Ended, home: &Home) {
     assert_eq!(ended.code, Some(0), "{}", ended.log);

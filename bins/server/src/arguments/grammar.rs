@@ -1,0 +1,67 @@
+//! What may stand on the command line, and what help says of it.
+
+use clap::{Arg, ArgAction, Command as Parser};
+
+/// All commands and what each takes.
+pub(super) fn parser() -> Parser {
+    Parser::new("selfmx")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A self-hosted email API.")
+        .override_usage("selfmx [serve | migrate | keys | version | help]")
+        .after_help("Settings come from the environment, from .env in the working directory, and from files that NAME_FILE names.")
+        .subcommand(Parser::new("serve").about("Runs the server (the default)"))
+        .subcommand(Parser::new("migrate").about("Brings the database's schema up to date and ends"))
+        .subcommand(keys_parser())
+        .subcommand(Parser::new("version").about("Says which version this is"))
+}
+
+fn keys_parser() -> Parser {
+    Parser::new("keys")
+        .about("Makes, lists and revokes API keys, on the server's own database")
+        .long_about(
+            "Makes, lists and revokes API keys on the server's own database, by the server's settings,\n\
+             whether the server runs or not. It needs no key: it is for the operator who has none left.",
+        )
+        .override_usage("selfmx keys <create | list | revoke>")
+        .subcommand_required(true)
+        .subcommand(create_parser())
+        .subcommand(list_parser())
+        .subcommand(
+            Parser::new("revoke")
+                .about("Revokes a key, at once on running servers too")
+                .arg(Arg::new("ID").required(true).help("The key's id, key_...")),
+        )
+}
+
+fn create_parser() -> Parser {
+    Parser::new("create")
+        .about("Makes a key; its secret, shown only now, is all that goes to standard output")
+        .arg(option("name", "NAME").required(true).help("What people call it"))
+        .arg(
+            option("permissions", "LIST")
+                .value_delimiter(',')
+                .action(ArgAction::Append)
+                .default_value("*")
+                .help("What it may do, separated by commas"),
+        )
+        .arg(option("tenant", "ID").help("The tenant that it is confined to; without: a platform key"))
+        .arg(option("mode", "MODE").help("`live`, or `test`: its mail is captured, not sent [default: live]"))
+        .arg(option("expires-at", "TIME").help("From when on it is refused, such as 2030-12-31T23:59:59Z; without: never"))
+        .arg(json())
+}
+
+fn list_parser() -> Parser {
+    Parser::new("list")
+        .about("Lists the keys, newest first")
+        .arg(Arg::new("revoked").long("revoked").action(ArgAction::SetTrue).help("Revoked ones too"))
+        .arg(option("tenant", "ID").help("Those of this tenant alone"))
+        .arg(json())
+}
+
+fn option(name: &'static str, value: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value)
+}
+
+fn json() -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON object on standard output, as the HTTP API would answer")
+}
