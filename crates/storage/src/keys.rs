@@ -1,4 +1,4 @@
-//! API keys: made, found, listed, revoked. Of a secret only its digest comes in here.
+//! API keys: made, found, changed, revoked. Of a secret only its digest comes in here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,12 @@ use diesel::{
 };
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{ApiKey, Digest, Grant, KeyChange, Permit, Reach, Secret, StoredKey, System, Wanted, needs};
-use selfmx_domain::{ApiKeyId, AuditAction, Mode, Page, PageRequest, TenantId};
+use selfmx_domain::{ApiKeyId, AuditAction, Mode, TenantId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::audit::{Entry, key_json};
 use crate::key_rows::{BoundsRow, KeyRow, NewKeyRow};
-use crate::pages::{self, Window};
 use crate::schema::{api_keys, tenants};
 use crate::store::{change, read};
 use crate::tenant_rows::TenantRow;
@@ -33,16 +32,6 @@ pub struct FoundKey {
     pub stored: Arc<StoredKey>,
     /// When it was looked up, by the database's clock.
     pub at: OffsetDateTime,
-}
-
-/// Whether a list shows revoked keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RevokedKeys {
-    /// It does not.
-    #[default]
-    Hidden,
-    /// It does.
-    Included,
 }
 
 impl Store {
@@ -283,74 +272,10 @@ impl Store {
         .await?;
         row.map(KeyRow::into_key).transpose()
     }
-
-    /// The keys that the permit reaches, newest first; all of them where no page is asked for.
-    ///
-    /// # Errors
-    ///
-    /// Where the database cannot.
-    pub async fn key_list(
-        &self,
-        permit: &Permit<needs::ApiKeysRead>,
-        revoked: RevokedKeys,
-        page: Option<PageRequest<ApiKeyId>>,
-    ) -> Result<Page<ApiKey>, Error> {
-        self.key_list_within(permit.reach(), revoked, page).await
-    }
-
-    /// All keys, for the operator on the machine itself, newest first.
-    ///
-    /// # Errors
-    ///
-    /// Where the database cannot.
-    pub async fn key_list_by_system(
-        &self,
-        _system: &System,
-        revoked: RevokedKeys,
-        page: PageRequest<ApiKeyId>,
-    ) -> Result<Page<ApiKey>, Error> {
-        self.key_list_within(Reach::Everything, revoked, Some(page)).await
-    }
-
-    async fn key_list_within(
-        &self,
-        reach: Reach,
-        revoked: RevokedKeys,
-        page: Option<PageRequest<ApiKeyId>>,
-    ) -> Result<Page<ApiKey>, Error> {
-        let listed = move || {
-            let query = within(reach);
-            match revoked {
-                RevokedKeys::Hidden => query.filter(api_keys::revoked_at.is_null()),
-                RevokedKeys::Included => query,
-            }
-        };
-        let window = page.map(Window::of);
-        let rows: Vec<KeyRow> = read!(self, connection => {
-            let mut query = listed().order(api_keys::id.desc()).select(KeyRow::as_select());
-            if let Some(after) = page.and_then(|page| pages::after(page.start)) {
-                query = query.filter(api_keys::id.lt(after.as_uuid()));
-            }
-            if let Some(window) = window {
-                query = query.limit(window.rows).offset(window.offset);
-            }
-            query.load(connection).await
-        })
-        .await?;
-        let keys = rows.into_iter().map(KeyRow::into_key).collect::<Result<_, _>>()?;
-        let Some(page) = page else {
-            return Ok(Page { items: keys, has_more: false, total: None });
-        };
-        let total = match pages::is_numbered(&page.start) {
-            true => Some(pages::total(read!(self, connection => listed().count().get_result(connection).await).await?)),
-            false => None,
-        };
-        Ok(pages::page(keys, page.limit, total))
-    }
 }
 
 /// The keys that a permit reaches.
-fn within(reach: Reach) -> IntoBoxed<'static, api_keys::table, diesel::pg::Pg> {
+pub(crate) fn within(reach: Reach) -> IntoBoxed<'static, api_keys::table, diesel::pg::Pg> {
     let query = api_keys::table.into_boxed();
     match reach {
         Reach::Everything => query,
