@@ -66,6 +66,7 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
         environment_key: settings.api_key,
         limits,
         usual_rate: settings.usual_rate,
+        failures_per_minute: settings.failures_per_minute,
         clock,
         entropy,
     };

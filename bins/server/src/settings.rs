@@ -55,6 +55,7 @@ pub(crate) struct Settings {
     pub(crate) secrets: Secrets,
     pub(crate) api_key: Option<Secret>,
     pub(crate) usual_rate: RateLimit,
+    pub(crate) failures_per_minute: u32,
     pub(crate) door: Door,
     pub(crate) relay: Option<RelaySettings>,
     pub(crate) worker: WorkerSettings,
@@ -87,6 +88,7 @@ impl Settings {
         Ok(Self {
             api_key: environment.read_secret("API_KEY", Secret::chosen)?,
             usual_rate: usual_rate(environment)?,
+            failures_per_minute: environment.number("AUTH_FAILURES_PER_MINUTE", 0..=RateLimit::MAX_PER_MINUTE, 60)?,
             door: door(environment)?,
             worker: worker(environment, relay.as_ref())?,
             relay,

@@ -8,11 +8,13 @@
 //!
 //! Invariant: [`Error`]'s text is for the caller; a cause is behind [`source`](std::error::Error::source), for the log alone.
 
+mod audit;
 mod emails;
 mod error;
 mod failures;
 mod health;
 mod keys;
+mod limits;
 mod rates;
 mod send;
 mod sign_in;
@@ -27,6 +29,7 @@ use selfmx_domain::{Clock, Entropy, Limits, RateLimit};
 use selfmx_mail::Relay;
 use selfmx_storage::Store;
 
+pub use audit::Refusal;
 pub use error::Error;
 pub use failures::{Failures, TooManyFailures};
 pub use health::{Health, HealthStatus, NotReady};
@@ -48,6 +51,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The rate of a key for which neither the key nor its tenant says another.
     pub usual_rate: RateLimit,
+    /// How many wrong keys an address may present in a minute; 0: any number.
+    pub failures_per_minute: u32,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Draws secrets and ids.
@@ -61,6 +66,8 @@ pub struct App {
     environment_key: Option<(Digest, ApiKey)>,
     limits: Limits,
     usual_rate: RateLimit,
+    rates: Rates,
+    failures: Failures,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     draining: AtomicBool,
@@ -79,6 +86,8 @@ impl App {
             environment_key,
             limits: parts.limits,
             usual_rate: parts.usual_rate,
+            rates: Rates::new(),
+            failures: Failures::new(parts.failures_per_minute),
             clock: parts.clock,
             entropy: parts.entropy,
             draining: AtomicBool::new(false),

@@ -42,6 +42,10 @@ impl App {
             Err(refused) => refused,
         };
         let Refused::Address { key, tenant } = refused else { return Err(Unrecognised.into()) };
+        // As many as from elsewhere are failures: who has a key that is of no use to him shall not fill the log.
+        if self.sign_in_failed(moment.origin.address).is_err() {
+            return Err(SignInError::Address);
+        }
         if let Err(error) = self.store.audit_misplaced(key, tenant, &moment.origin, MISPLACED).await {
             tracing::error!(error = %error, key_id = %key, "that a key was presented where it may not be used could not be noted");
         }

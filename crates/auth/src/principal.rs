@@ -84,6 +84,12 @@ impl Principal {
         &self.holder.tenant
     }
 
+    /// The tenant of the key itself, whomever it acts for: the default tenant for a platform key.
+    #[must_use]
+    pub fn key_tenant(&self) -> &Tenant {
+        &self.holder.stored.tenant
+    }
+
     /// Where it asks from.
     #[must_use]
     pub fn origin(&self) -> &Arc<Origin> {

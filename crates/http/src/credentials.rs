@@ -40,15 +40,20 @@ pub(crate) fn presented(headers: &HeaderMap) -> Result<Presented, HeadFault> {
     Ok(Secret::presented(token).map_or(Presented::Malformed, Presented::Key))
 }
 
-/// Finds out who asks.
+/// Finds out who asks. A key that is none counts against the address that it came from, and a good one never does.
 pub(crate) async fn sign_in<S: Doorkeeper>(state: &S, presented: Presented, origin: Arc<Origin>) -> Result<Principal, Failure> {
+    let client = origin.address;
+    let failed = || match state.sign_in_failed(client) {
+        Ok(()) => Failure::InvalidKey,
+        Err(too_many) => too_many.into(),
+    };
     let secret = match presented {
         Presented::Nothing => return Err(Failure::MissingKey),
-        Presented::Malformed => return Err(Failure::InvalidKey),
+        Presented::Malformed => return Err(failed()),
         Presented::Key(secret) => secret,
     };
     state.sign_in(&secret, origin).await.map_err(|error| match error {
-        SignInError::Unrecognised(_) => Failure::InvalidKey,
+        SignInError::Unrecognised(_) => failed(),
         SignInError::Address => Failure::Misplaced,
         SignInError::Broken(error) => error.into(),
     })

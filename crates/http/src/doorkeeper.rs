@@ -1,9 +1,10 @@
 //! Who lets a caller in: what the transport needs of the application.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use selfmx_app::{App, SignInError};
+use selfmx_app::{App, Limited, Refusal, SignInError, Standing, TooManyFailures};
 use selfmx_auth::{Origin, Principal, Secret};
 use selfmx_domain::{Clock, Entropy};
 
@@ -17,6 +18,23 @@ pub trait Doorkeeper: Send + Sync + 'static {
 
     /// Recognises the key that `secret` belongs to, presented from `origin`.
     fn sign_in(&self, secret: &Secret, origin: Arc<Origin>) -> impl Future<Output = Result<Principal, SignInError>> + Send;
+
+    /// Counts a failed authentication from `client`.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyFailures`] where it is one too many.
+    fn sign_in_failed(&self, client: IpAddr) -> Result<(), TooManyFailures>;
+
+    /// Takes one request out of what the key may make, and tells what is left; nothing where it is not limited.
+    ///
+    /// # Errors
+    ///
+    /// [`Limited`] where it is one too many.
+    fn spend(&self, principal: &Principal) -> Result<Option<Standing>, Limited>;
+
+    /// Notes that a management call was refused.
+    fn refused(&self, principal: &Principal, refusal: Refusal) -> impl Future<Output = ()> + Send;
 }
 
 impl Doorkeeper for App {
@@ -30,5 +48,17 @@ impl Doorkeeper for App {
 
     async fn sign_in(&self, secret: &Secret, origin: Arc<Origin>) -> Result<Principal, SignInError> {
         Self::sign_in(self, secret, origin).await
+    }
+
+    fn sign_in_failed(&self, client: IpAddr) -> Result<(), TooManyFailures> {
+        Self::sign_in_failed(self, client)
+    }
+
+    fn spend(&self, principal: &Principal) -> Result<Option<Standing>, Limited> {
+        Self::spend(self, principal)
+    }
+
+    async fn refused(&self, principal: &Principal, refusal: Refusal) {
+        self.audit_refused(principal, refusal).await;
     }
 }

@@ -136,6 +136,12 @@ impl Failure {
         }
     }
 
+    /// Whether a valid key was refused something: it may not, or what is there does not allow it.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(status(self.code()), StatusCode::FORBIDDEN | StatusCode::CONFLICT)
+    }
+
     /// The path of the field, or the name of the parameter, that it is about.
     #[must_use]
     pub fn field(&self) -> Option<&str> {

@@ -47,6 +47,16 @@ impl Query {
         self.text(name).map(str::parse).transpose().map_err(|problem: Problem| wrong(problem, name))
     }
 
+    /// The parameter `name` as an id.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] that names the parameter where it is none.
+    pub fn id<I: FromStr<Err = IdError>>(&self, name: &'static str) -> Result<Option<I>, Failure> {
+        let refusal = |source| RequestError::Id { field: name.to_owned(), source }.into();
+        self.text(name).map(|text| text.parse().map_err(refusal)).transpose()
+    }
+
     /// The parameter `name` as a time (RFC 3339).
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use selfmx_auth::{Denied, Principal};
+use selfmx_domain::AuditAction;
 
 use crate::{Access, Admit, Call, Failure, Reply};
 
@@ -66,6 +67,7 @@ pub struct Route<S> {
     pub(crate) entry: Entry<S>,
     pub(crate) body: BodySize,
     pub(crate) parameters: &'static [&'static str],
+    pub(crate) action: Option<AuditAction>,
 }
 
 /// A row of the route table as data.
@@ -79,6 +81,8 @@ pub struct RouteInfo {
     pub access: Access,
     /// The query parameters that it takes.
     pub parameters: &'static [&'static str],
+    /// Under which action its refusals stand in the audit log; none where they are not noted.
+    pub action: Option<AuditAction>,
 }
 
 impl<S: 'static> Route<S> {
@@ -139,7 +143,7 @@ impl<S: 'static> Route<S> {
         Fut: Future<Output = Answer> + Send + 'static,
     {
         let entry = Entry::Public(Box::new(move |call| Box::pin(handler(call))));
-        Self { verb: Verb::Get, pattern, access: Access::Public, entry, body: BodySize::Usual, parameters: &[] }
+        Self { verb: Verb::Get, pattern, access: Access::Public, entry, body: BodySize::Usual, parameters: &[], action: None }
     }
 
     /// The same route with query parameters; others are refused.
@@ -154,10 +158,17 @@ impl<S: 'static> Route<S> {
         Self { body: BodySize::Email, ..self }
     }
 
+    /// The same route as a management call: its refusals are noted in the audit log.
+    #[must_use]
+    pub fn audited(self, action: AuditAction) -> Self {
+        Self { action: Some(action), ..self }
+    }
+
     /// The route as data.
     #[must_use]
     pub const fn info(&self) -> RouteInfo {
-        RouteInfo { method: self.verb.as_str(), pattern: self.pattern, access: self.access, parameters: self.parameters }
+        let Self { verb, pattern, access, parameters, action, .. } = self;
+        RouteInfo { method: verb.as_str(), pattern, access: *access, parameters, action: *action }
     }
 
     fn keyed<A, F, Fut>(verb: Verb, pattern: &'static str, handler: F) -> Self
@@ -172,6 +183,6 @@ impl<S: 'static> Route<S> {
             let handler = Arc::clone(&handler);
             Ok(Box::new(move |call| Box::pin(handler(admitted, call))))
         }));
-        Self { verb, pattern, access: A::ACCESS, entry, body: BodySize::Usual, parameters: &[] }
+        Self { verb, pattern, access: A::ACCESS, entry, body: BodySize::Usual, parameters: &[], action: None }
     }
 }

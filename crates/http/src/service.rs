@@ -10,8 +10,8 @@ use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, ORIGIN, USER_AGENT};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
-use selfmx_app::Standing;
-use selfmx_auth::Origin;
+use selfmx_app::{Refusal, Standing};
+use selfmx_auth::{Origin, Principal};
 use selfmx_domain::ApiKeyId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ use crate::activity::Activity;
 use crate::body::Body;
 use crate::client_address::client_address;
 use crate::reply::Outgoing;
-use crate::route::{Entry, Route};
+use crate::route::{Entry, Gatekeeper, Route};
 use crate::router::{METHODS, Segments};
 use crate::shared::Shared;
 use crate::{Answer, Call, Doorkeeper, Failure, HeadFault, Query, Reply, access_log, cors, credentials, host, marks, rate_headers};
@@ -148,11 +148,30 @@ impl<S: Doorkeeper> Connection<S> {
                 let origin = Arc::new(Origin::new(client, agent, id));
                 let principal = credentials::sign_in(&*state, presented, origin).await?;
                 known.key = Some(principal.key().id);
-                let admitted = admit(&principal)?;
-                let query = Query::read(head.uri.query(), route.parameters)?;
-                admitted(Call::new(state, head.headers, segments, query, body)).await
+                known.standing = state.spend(&principal)?;
+                let target = segments.named("id").map(str::to_owned);
+                let answer = self.admitted(admit, &principal, route, (head, segments, body)).await;
+                if let (Err(failure), Some(action)) = (&answer, route.action)
+                    && failure.is_refusal()
+                {
+                    state.refused(&principal, Refusal { action, code: failure.code().as_str(), target }).await;
+                }
+                answer
             }
         }
+    }
+
+    /// From the permission to the handler.
+    async fn admitted(
+        &self,
+        admit: &Gatekeeper<S>,
+        principal: &Principal,
+        route: &Route<S>,
+        (head, segments, body): (Parts, Segments, Body),
+    ) -> Answer {
+        let admitted = admit(principal)?;
+        let query = Query::read(head.uri.query(), route.parameters)?;
+        admitted(Call::new(Arc::clone(&self.shared.state), head.headers, segments, query, body)).await
     }
 
     fn outgoing(&self, reply: Reply, room: Option<OwnedSemaphorePermit>, method: &Method) -> Response<Outgoing> {

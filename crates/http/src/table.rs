@@ -1,8 +1,9 @@
 //! Every route of the API, in one list. Who may call follows from the handler's first argument.
 
 use selfmx_app::App;
+use selfmx_domain::AuditAction as Action;
 
-use crate::routes::{emails, health, keys, send, smtp, tenants};
+use crate::routes::{audit, emails, health, keys, send, smtp, tenants};
 use crate::{Route, RouteInfo};
 
 /// The route table.
@@ -11,20 +12,22 @@ pub(crate) fn table() -> Vec<Route<App>> {
         Route::public("/health", health::health),
         Route::public("/health/live", health::live),
         Route::public("/health/ready", health::ready),
-        Route::post("/v1/api-keys", keys::create),
-        Route::get("/v1/api-keys", keys::list).with_parameters(keys::LIST),
+        Route::post("/v1/api-keys", keys::create).audited(Action::KeyCreate),
+        Route::get("/v1/api-keys", keys::list).with_parameters(keys::LIST).audited(Action::KeyRead),
         Route::get("/v1/api-keys/me", keys::me),
-        Route::get("/v1/api-keys/{id}", keys::find),
-        Route::delete("/v1/api-keys/{id}", keys::revoke),
-        Route::post("/v1/api-keys/{id}/rotate", keys::rotate),
+        Route::get("/v1/api-keys/{id}", keys::find).audited(Action::KeyRead),
+        Route::patch("/v1/api-keys/{id}", keys::update).audited(Action::KeyUpdate),
+        Route::delete("/v1/api-keys/{id}", keys::revoke).audited(Action::KeyRevoke),
+        Route::post("/v1/api-keys/{id}/rotate", keys::rotate).audited(Action::KeyRotate),
         Route::post("/v1/send", send::send).with_email_body(),
         Route::get("/v1/emails", emails::list).with_parameters(emails::LIST),
         Route::get("/v1/emails/{id}", emails::find),
         Route::get("/v1/emails/{id}/raw", emails::raw),
-        Route::post("/v1/test-smtp", smtp::test),
-        Route::post("/v1/tenants", tenants::create),
-        Route::get("/v1/tenants", tenants::list).with_parameters(tenants::LIST),
-        Route::get("/v1/tenants/{id}", tenants::find),
+        Route::get("/v1/audit-logs", audit::list).with_parameters(audit::LIST).audited(Action::AuditRead),
+        Route::post("/v1/test-smtp", smtp::test).audited(Action::RelayTest),
+        Route::post("/v1/tenants", tenants::create).audited(Action::TenantCreate),
+        Route::get("/v1/tenants", tenants::list).with_parameters(tenants::LIST).audited(Action::TenantRead),
+        Route::get("/v1/tenants/{id}", tenants::find).audited(Action::TenantRead),
     ]
 }
 
@@ -67,12 +70,14 @@ mod tests {
                 ("GET", "/v1/api-keys", Access::Permission(Permission::ApiKeysRead)),
                 ("GET", "/v1/api-keys/me", Access::AnyKey),
                 ("GET", "/v1/api-keys/{id}", Access::Permission(Permission::ApiKeysRead)),
+                ("PATCH", "/v1/api-keys/{id}", Access::Permission(Permission::ApiKeysWrite)),
                 ("DELETE", "/v1/api-keys/{id}", Access::Permission(Permission::ApiKeysWrite)),
                 ("POST", "/v1/api-keys/{id}/rotate", Access::Permission(Permission::ApiKeysWrite)),
                 ("POST", "/v1/send", Access::Permission(Permission::Send)),
                 ("GET", "/v1/emails", Access::Permission(Permission::LogsRead)),
                 ("GET", "/v1/emails/{id}", Access::Permission(Permission::LogsRead)),
                 ("GET", "/v1/emails/{id}/raw", Access::Permission(Permission::LogsRead)),
+                ("GET", "/v1/audit-logs", Access::Permission(Permission::All)),
                 ("POST", "/v1/test-smtp", Access::Permission(Permission::All)),
                 ("POST", "/v1/tenants", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants", Access::Platform(Permission::All)),

@@ -29,6 +29,7 @@
 mod accept;
 mod address;
 mod audit;
+mod audit_list;
 mod changes;
 mod claim;
 mod details;

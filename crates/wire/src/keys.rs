@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use selfmx_auth::{Allowed, ApiKey, KeyChange, KeySource, KeyUse, PermissionSet, Rotation, Secret, Wanted};
-use selfmx_domain::RateLimit;
+use selfmx_domain::{RateLimit, TenantId};
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use crate::RequestError;
 use crate::fields::{Field, Fields};
@@ -131,6 +132,55 @@ pub struct KeyView<'a> {
     name: &'a str,
     #[serde(flatten)]
     rest: Rest<'a>,
+}
+
+/// The key that asks: the key, and besides what is left of its limits.
+#[derive(Debug, Serialize)]
+pub struct Me<'a> {
+    #[serde(flatten)]
+    key: KeyView<'a>,
+    /// The tenant that it acts for, which a platform key is not confined to.
+    acts_for: String,
+    limits: LimitsView,
+}
+
+/// What is left of a key's limits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LimitsLeft {
+    /// Of its requests; none where they are not limited.
+    pub rate: Option<RateLeft>,
+}
+
+/// What is left of a key's requests.
+#[derive(Clone, Copy, Debug)]
+pub struct RateLeft {
+    /// How many it may make.
+    pub requests: u32,
+    /// How many it may make at once now.
+    pub remaining: u32,
+    /// When it may make all of them again.
+    pub reset: OffsetDateTime,
+}
+
+#[derive(Debug, Serialize)]
+struct LimitsView {
+    requests: Option<RequestsView>,
+}
+
+#[derive(Debug, Serialize)]
+struct RequestsView {
+    limit: u32,
+    remaining: u32,
+    resets_at: Timestamp,
+}
+
+impl<'a> Me<'a> {
+    /// The key that asks, acting for `tenant`.
+    #[must_use]
+    pub fn new(key: &'a ApiKey, tenant: TenantId, left: LimitsLeft) -> Self {
+        let requests = |rate: RateLeft| RequestsView { limit: rate.requests, remaining: rate.remaining, resets_at: Timestamp(rate.reset) };
+        Self { key: key.into(), acts_for: tenant.to_string(), limits: LimitsView { requests: left.rate.map(requests) } }
+    }
 }
 
 /// The answer that makes a key: the only one that shows the secret.

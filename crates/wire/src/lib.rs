@@ -25,6 +25,7 @@
 //!
 //! Invariant: a secret is in [`KeyCreated`] and in no other view.
 
+mod audit;
 mod code;
 mod emails;
 mod failure;
@@ -41,10 +42,11 @@ mod tenants;
 mod timestamp;
 mod value;
 
+pub use audit::AuditView;
 pub use code::ErrorCode;
 pub use emails::{EmailSummaryView, EmailView};
 pub use failure::ErrorBody;
-pub use keys::{CreateKey, KeyCreated, KeyRevoked, KeyView, RotateKey, UpdateKey};
+pub use keys::{CreateKey, KeyCreated, KeyRevoked, KeyView, LimitsLeft, Me, RateLeft, RotateKey, UpdateKey};
 pub use list::{List, Pagination};
 pub use request_error::RequestError;
 pub use send::{EmailAccepted, SendEmail};

@@ -64,9 +64,11 @@ pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-/// The program with these variables, a secret key where there is none among them, and no others.
+/// The program with these variables, and where they are not among them a secret key and no limits of rates, of which a test would soon have
+/// too much. No others.
 pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
-    command_of(Path::new(env!("CARGO_BIN_EXE_selfmx")), &[&[("SECRET_KEY", SECRET_KEY)], variables].concat())
+    let usual = [("SECRET_KEY", SECRET_KEY), ("RATE_LIMIT_REQUESTS", "0"), ("AUTH_FAILURES_PER_MINUTE", "0")];
+    command_of(Path::new(env!("CARGO_BIN_EXE_selfmx")), &[&usual, variables].concat())
 }
 
 /// A program of one's own with these variables and no others.

@@ -3,7 +3,7 @@
 use selfmx_app::{App, KeyList, RevokedKeys};
 use selfmx_auth::{Permit, Principal, needs};
 use selfmx_domain::{ApiKeyId, Problem};
-use selfmx_wire::{CreateKey, KeyCreated, KeyRevoked, KeyView, List, RequestError, RotateKey};
+use selfmx_wire::{CreateKey, KeyCreated, KeyRevoked, KeyView, LimitsLeft, List, Me, RateLeft, RequestError, RotateKey, UpdateKey};
 
 use crate::{Answer, Call, Failure, Query, Reply};
 
@@ -24,14 +24,27 @@ pub(crate) async fn list(permit: Permit<needs::ApiKeysRead>, call: Call<App>) ->
     Reply::ok(&List::<KeyView<'_>>::new(&page, |key| key.id.to_string()))
 }
 
-/// `GET /v1/api-keys/me`.
-pub(crate) async fn me(principal: Principal, _call: Call<App>) -> Answer {
-    Reply::ok(&KeyView::from(principal.key()))
+/// `GET /v1/api-keys/me`: who asks, and what is left of its limits.
+pub(crate) async fn me(principal: Principal, call: Call<App>) -> Answer {
+    let rate = call.state().standing(&principal).map(|standing| RateLeft {
+        requests: standing.limit,
+        remaining: standing.remaining,
+        reset: call.state().clock().now() + standing.whole_in,
+    });
+    Reply::ok(&Me::new(principal.key(), principal.tenant().id, LimitsLeft { rate }))
 }
 
 /// `GET /v1/api-keys/{id}`.
 pub(crate) async fn find(permit: Permit<needs::ApiKeysRead>, call: Call<App>) -> Answer {
     let key = call.state().key_find(&permit, call.id()?).await?;
+    Reply::ok(&KeyView::from(&key))
+}
+
+/// `PATCH /v1/api-keys/{id}`.
+pub(crate) async fn update(permit: Permit<needs::ApiKeysWrite>, mut call: Call<App>) -> Answer {
+    let id = call.id()?;
+    let change = call.read(UpdateKey::read).await?;
+    let key = call.state().key_update(&permit, id, change.into()).await?;
     Reply::ok(&KeyView::from(&key))
 }
 

@@ -1,5 +1,6 @@
 //! The handlers, one file per noun.
 
+pub(crate) mod audit;
 pub(crate) mod emails;
 pub(crate) mod health;
 pub(crate) mod keys;

@@ -1,16 +1,16 @@
 //! A server for one test: a state without a store, a few routes, and the real transport.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use selfmx_app::{Error, Limited, SignInError, Standing};
+use selfmx_app::{Bucket, Error, Failures, Limited, Rates, Refusal, SignInError, Standing, TooManyFailures};
 use selfmx_auth::{
     ApiKey, Authority, KeyDigests, Moment, Origin, Permission, Permit, PlatformPermit, Principal, Secret, StoredKey, Unrecognised, needs,
 };
-use selfmx_domain::{Clock, EmailId, Entropy, RateLimit, Tenant, TenantId, TenantProfile, TenantStatus};
+use selfmx_domain::{AuditAction, Clock, EmailId, Entropy, RateLimit, Tenant, TenantId, TenantProfile, TenantStatus};
 use selfmx_http::{Answer, Call, Doorkeeper, Drained, HttpSettings, Reply, Route, Router, serve_routes};
 use selfmx_testing::{ManualClock, SeededEntropy};
 use selfmx_wire::RequestError;
@@ -45,6 +45,10 @@ pub(crate) struct State {
     pub(crate) finished: AtomicUsize,
     /// How many bodies were parsed.
     pub(crate) parsed: AtomicUsize,
+    rates: Rates,
+    failures: Failures,
+    /// The refusals that were to be noted: the action, the code, the target.
+    pub(crate) refusals: Mutex<Vec<(AuditAction, &'static str, Option<String>)>>,
 }
 
 /// A running server.
@@ -86,6 +90,9 @@ impl State {
             release: Semaphore::new(0),
             finished: AtomicUsize::new(0),
             parsed: AtomicUsize::new(0),
+            rates: Rates::new(),
+            failures: Failures::new(60),
+            refusals: Mutex::default(),
         }
     }
 
@@ -122,6 +129,18 @@ impl Doorkeeper for State {
         let moment = Moment { now, origin, usual_rate: RateLimit::Unlimited };
         Principal::recognise(secret, &Arc::new(stored), &moment).or(Err(Unrecognised.into()))
     }
+
+    fn sign_in_failed(&self, client: IpAddr) -> Result<(), TooManyFailures> {
+        self.failures.count(client, Instant::now())
+    }
+
+    fn spend(&self, principal: &Principal) -> Result<Option<Standing>, Limited> {
+        self.rates.spend(&[(Bucket::Key(principal.key().id), principal.rate_limit())], Instant::now())
+    }
+
+    async fn refused(&self, _principal: &Principal, refusal: Refusal) {
+        self.refusals.lock().unwrap().push((refusal.action, refusal.code, refusal.target));
+    }
 }
 
 fn table() -> Vec<Route<State>> {
@@ -133,7 +152,7 @@ fn table() -> Vec<Route<State>> {
         Route::public("/wait", wait),
         Route::get("/any", any),
         Route::get("/missing", missing),
-        Route::get("/platform", platform).with_parameters(&["limit"]),
+        Route::get("/platform", platform).with_parameters(&["limit"]).audited(AuditAction::TenantRead),
         Route::post("/measure", measure),
         Route::post("/email", measure).with_email_body(),
         Route::post("/hold", hold).with_email_body(),

@@ -1,4 +1,4 @@
-//! Everybody who can ask: each permission in the hands of each kind of key, alive, revoked and expired, and those without a valid key.
+//! Everybody who can ask: each permission in the hands of each kind of key, alive, revoked, expired, switched off and in the wrong place, and those without a valid key.
 
 use selfmx_auth::{Permission, Secret};
 use selfmx_domain::Mode;
@@ -43,7 +43,7 @@ pub(crate) async fn everybody(world: &World, tenants: &Tenants) -> Vec<Caller> {
     let mut callers = vec![Caller { who: "operator", holds: "*", secret: Some(KEY.to_owned()) }];
     for (who, tenant) in [("platform", None), ("owner", Some(&tenants.owner)), ("other", Some(&tenants.other))] {
         for holds in holdings() {
-            for state in ["live", "revoked", "expired"] {
+            for state in ["live", "revoked", "expired", "disabled", "elsewhere"] {
                 // A key that holds nothing cannot be made, and one that has expired neither: both become it below.
                 let permission = if holds == NONE { "send" } else { holds };
                 let wanted = json!({"name": format!("{holds} {state}"), "permissions": [permission], "tenant_id": tenant});
@@ -57,6 +57,8 @@ pub(crate) async fn everybody(world: &World, tenants: &Tenants) -> Vec<Caller> {
     }
     world.database.execute("UPDATE api_keys SET permissions = '{}' WHERE name LIKE 'none %'").await;
     world.database.execute("UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE name LIKE '% expired'").await;
+    world.database.execute("UPDATE api_keys SET enabled = false WHERE name LIKE '% disabled'").await;
+    world.database.execute("UPDATE api_keys SET allowed_ips = '{192.0.2.0/24}' WHERE name LIKE '% elsewhere'").await;
     callers.extend(strangers(&callers.last().unwrap().secret.clone().unwrap()));
     callers
 }

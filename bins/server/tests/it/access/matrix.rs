@@ -17,7 +17,7 @@ const PREAMBLE: &str = "\
 Who may do what: written by asking a running server for every route as everybody, and read by people before it is committed.
 
 owner and other are keys of two tenants, platform keys have none, operator is the key of API_KEY. Each holds one permission alone, or none.
-revoked and expired are keys of all of these. HEAD answered as GET each time.
+revoked, expired and disabled are keys of all of these, elsewhere those that may not be used from here. HEAD answered as GET each time.
 ";
 const WITH_KEYS: [&str; 4] = ["operator", "platform", "owner", "other"];
 

@@ -21,6 +21,8 @@ pub(crate) enum Whose {
 pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
     match (route.method, route.pattern) {
         ("GET" | "DELETE", _) | ("POST", "/v1/test-smtp") => None,
+        ("PATCH", "/v1/api-keys/{id}") => Some(json!({"name": "Changed"})),
+        ("POST", "/v1/api-keys/{id}/rotate") => Some(json!({})),
         // Whoever may make keys holds what this one is to hold.
         ("POST", "/v1/api-keys") => Some(json!({"name": "Made", "permissions": ["api-keys:write"]})),
         ("POST", "/v1/send") => Some(crate::world::email(&json!({}))),

@@ -12,11 +12,11 @@ use crate::process::KEY;
 use crate::world::World;
 
 #[tokio::test]
-async fn unknown_malformed_mistyped_revoked_and_expired_keys_get_the_same_octets() {
+async fn unknown_malformed_mistyped_revoked_expired_and_disabled_keys_get_the_same_octets() {
     let world = World::start().await;
     let tenants = Tenants::make(&world).await;
     let callers = everybody(&world, &tenants).await;
-    let strangers = ["malformed", "bad checksum", "unknown", "revoked", "expired"];
+    let strangers = ["malformed", "bad checksum", "unknown", "revoked", "expired", "disabled"];
     let mut line = Line::open(&world).await;
     for route in routes().iter().filter(|route| route.access != Access::Public) {
         let path = if route.pattern.contains("{id}") {
