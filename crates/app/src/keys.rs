@@ -105,6 +105,17 @@ impl App {
         Err(Error::NotFound)
     }
 
+    /// Makes sure that the permit reaches a key with this id that can be changed: before a request's body is looked at, so that what is not reached
+    /// answers as what is not there, whatever the body.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where the permit reaches none, [`Error::EnvironmentKey`] for the operator's own.
+    pub async fn key_expect(&self, permit: &Permit<needs::ApiKeysWrite>, id: ApiKeyId) -> Result<(), Error> {
+        self.stored_key(permit.reach(), id)?;
+        self.store.key_is_reached(permit, id).await?.then_some(()).ok_or(Error::NotFound)
+    }
+
     /// Refuses the operator's own key, which is in no store.
     fn stored_key(&self, reach: Reach, id: ApiKeyId) -> Result<(), Error> {
         if id != ApiKeyId::DEFAULT {

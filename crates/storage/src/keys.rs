@@ -272,6 +272,20 @@ impl Store {
         .await?;
         row.map(KeyRow::into_key).transpose()
     }
+
+    /// Whether the permit reaches a key with this id.
+    ///
+    /// # Errors
+    ///
+    /// Where the database cannot.
+    pub async fn key_is_reached(&self, permit: &Permit<needs::ApiKeysWrite>, id: ApiKeyId) -> Result<bool, Error> {
+        let reach = permit.reach();
+        let found: Option<Uuid> = read!(self, connection => {
+            within(reach).filter(api_keys::id.eq(id.as_uuid())).select(api_keys::id).first(connection).await.optional()
+        })
+        .await?;
+        Ok(found.is_some())
+    }
 }
 
 /// The keys that a permit reaches.

@@ -43,6 +43,7 @@ pub(crate) async fn find(permit: Permit<needs::ApiKeysRead>, call: Call<App>) ->
 /// `PATCH /v1/api-keys/{id}`.
 pub(crate) async fn update(permit: Permit<needs::ApiKeysWrite>, mut call: Call<App>) -> Answer {
     let id = call.id()?;
+    call.state().key_expect(&permit, id).await?;
     let change = call.read(UpdateKey::read).await?;
     let key = call.state().key_update(&permit, id, change.into()).await?;
     Reply::ok(&KeyView::from(&key))
@@ -51,6 +52,7 @@ pub(crate) async fn update(permit: Permit<needs::ApiKeysWrite>, mut call: Call<A
 /// `POST /v1/api-keys/{id}/rotate`.
 pub(crate) async fn rotate(permit: Permit<needs::ApiKeysWrite>, mut call: Call<App>) -> Answer {
     let id = call.id()?;
+    call.state().key_expect(&permit, id).await?;
     let request = call.read(RotateKey::read).await?;
     let rotated = call.state().key_rotate(&permit, id, request.grace).await?;
     Reply::created(&KeyCreated::new(&rotated.key, &rotated.secret))
