@@ -42,7 +42,7 @@ async fn a_key_is_shown_with_what_it_may_do_and_its_secret_once() {
     assert_eq!((&list["data"][0], &list["has_more"], &list["next_cursor"]), (&expected, &json!(false), &Value::Null));
 
     // Nothing that is kept tells the secret, and what is kept is its SHA-256.
-    let kept = "SELECT string_agg(to_jsonb(api_keys)::text || convert_from(digest, 'LATIN1'), '') FROM api_keys";
+    let kept = "SELECT string_agg(to_jsonb(api_keys)::text || encode(digest, 'escape'), '') FROM api_keys";
     assert!(!world.database.query_one_text(kept).await.contains(&secret[8..]));
     let digest = format!("SELECT count(*) FROM api_keys WHERE digest = sha256('{secret}')");
     assert_eq!(world.database.query_one_text(&digest).await, "1");

@@ -9,6 +9,8 @@
 )]
 
 mod access;
+mod audit;
+mod changes;
 mod conventions;
 mod crash;
 mod curl;
@@ -19,6 +21,7 @@ mod health;
 mod home;
 mod keys;
 mod keys_command;
+mod limits;
 mod operation;
 mod process;
 mod seed;
