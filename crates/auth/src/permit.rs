@@ -8,7 +8,7 @@ use selfmx_domain::{ApiKeyId, Mode, Tenant, TenantId};
 use time::OffsetDateTime;
 
 use crate::principal::Holder;
-use crate::{ApiKey, Denied, Origin, Scope, StoredKey};
+use crate::{ApiKey, Authority, Denied, Origin, Scope, StoredKey};
 
 /// Proof that a recognised key holds permission `P`, and in which tenant it acts.
 ///
@@ -77,16 +77,26 @@ impl<P: Scope> Permit<P> {
     ///
     /// # Errors
     ///
-    /// [`Denied`] where the key is no longer live or no longer holds the permission.
+    /// [`Denied`] where the key is no longer live, no longer holds the permission, may no longer be used from there, or acts for another tenant and is
+    /// no longer a platform key that holds `*`.
     pub fn renewed(&self, current: Option<&ApiKey>, now: OffsetDateTime) -> Result<Self, Denied> {
         if self.key_id() == ApiKeyId::DEFAULT {
             return Ok(Self::of(&self.holder));
         }
-        let current = current.filter(|current| current.id == self.key_id() && current.is_live(now));
-        let current = current.filter(|current| current.authority.permissions.holds(P::PERMISSION));
-        let key = current.ok_or(Denied::Permission(P::PERMISSION))?.clone();
+        let key = current.filter(|current| self.still_stands(current, now)).ok_or(Denied::Permission(P::PERMISSION))?.clone();
         let stored = Arc::new(StoredKey { key, ..StoredKey::clone(&self.holder.stored) });
         Ok(Self::of(&Arc::new(Holder { stored, ..Holder::clone(&self.holder) })))
+    }
+
+    /// Whether `key` is the holder's, would still be recognised, and would still get this permit.
+    fn still_stands(&self, key: &ApiKey, now: OffsetDateTime) -> bool {
+        let Authority { tenant, permissions, allowed_ips, .. } = &key.authority;
+        key.id == self.key_id()
+            && key.is_live(now)
+            && *tenant == self.key_tenant()
+            && permissions.holds(P::PERMISSION)
+            && allowed_ips.allows(&self.holder.origin.address)
+            && (!self.holder.acts_for_another || key.authority.is_platform_admin())
     }
 
     pub(crate) fn holder(&self) -> &Holder {
@@ -139,13 +149,9 @@ impl<P: Scope> PlatformPermit<P> {
     ///
     /// # Errors
     ///
-    /// [`Denied`] where the key is no longer live, no longer holds the permission, or is no platform key.
+    /// As for [`Permit::renewed`].
     pub fn renewed(&self, current: Option<&ApiKey>, now: OffsetDateTime) -> Result<Self, Denied> {
-        let renewed = Permit::<P>::of(&self.holder).renewed(current, now)?;
-        match renewed.holder.key().authority.tenant {
-            Some(_) => Err(Denied::Platform(P::PERMISSION)),
-            None => Ok(Self::of(&renewed.holder)),
-        }
+        Permit::<P>::of(&self.holder).renewed(current, now).map(|renewed| Self::of(&renewed.holder))
     }
 
     pub(crate) fn holder(&self) -> &Holder {
@@ -163,7 +169,7 @@ impl<P: Scope> fmt::Debug for PlatformPermit<P> {
 mod tests {
     use super::*;
     use crate::model::{self, NOW};
-    use crate::{Authority, Permission, needs};
+    use crate::{Allowed, Permission, Principal, needs};
 
     fn stored(change: impl FnOnce(&mut ApiKey)) -> ApiKey {
         let authority =
@@ -180,11 +186,13 @@ mod tests {
         let renewed = permit.renewed(Some(&stored(|key| key.authority.permissions = Permission::ApiKeysWrite.into())), NOW).unwrap();
         assert_eq!(renewed.holder().key().authority.permissions, Permission::ApiKeysWrite.into());
         let denied = Denied::Permission(Permission::ApiKeysWrite);
-        let changes: [fn(&mut ApiKey); 5] = [
+        let changes: [fn(&mut ApiKey); 7] = [
             |key| key.authority.permissions = Permission::Send.into(),
             |key| key.revoked_at = Some(NOW),
             |key| key.enabled = false,
             |key| key.authority.expires_at = Some(NOW),
+            |key| key.authority.allowed_ips = Allowed::Only(vec!["198.51.100.0/24".parse().unwrap()]),
+            |key| key.authority.tenant = Some(TenantId::DEFAULT),
             |key| key.id = "key_01h455vb4pex5vsknk084sn03q".parse().unwrap(),
         ];
         for change in changes {
@@ -201,13 +209,24 @@ mod tests {
     }
 
     #[test]
+    fn who_acts_for_another_tenant_has_to_hold_the_wildcard_still() {
+        let [other, _] = model::tenants();
+        let admin = |key: &mut ApiKey| key.authority = Authority::everything();
+        let platform = model::recognised(stored(admin)).unwrap().platform_permit::<needs::All>().unwrap();
+        let permit = Principal::acting_for(&platform, model::tenant(other)).permit::<needs::ApiKeysWrite>().unwrap();
+        assert_eq!(permit.renewed(Some(&stored(admin)), NOW).unwrap().reach(), Reach::Tenant(other));
+        // It still holds the permission itself, on the platform.
+        assert_eq!(permit.renewed(Some(&stored(|_| {})), NOW).unwrap_err(), Denied::Permission(Permission::ApiKeysWrite));
+    }
+
+    #[test]
     fn a_platform_permit_is_renewed_for_a_platform_key_alone() {
         let admin = |key: &mut ApiKey| key.authority = Authority::everything();
         let permit = model::recognised(stored(admin)).unwrap().platform_permit::<needs::All>().unwrap();
         assert!(permit.renewed(Some(&stored(admin)), NOW).is_ok());
         let [tenant, _] = model::tenants();
         let moved = stored(|key| key.authority = Authority { tenant: Some(tenant), ..Authority::everything() });
-        assert_eq!(permit.renewed(Some(&moved), NOW).unwrap_err(), Denied::Platform(Permission::All));
+        assert_eq!(permit.renewed(Some(&moved), NOW).unwrap_err(), Denied::Permission(Permission::All));
         assert_eq!(permit.renewed(Some(&stored(|_| {})), NOW).unwrap_err(), Denied::Permission(Permission::All));
     }
 }
