@@ -1,8 +1,24 @@
-//! What must not compile: a wrong permit, a forged one, a copied one.
+//! The permission core from outside: against a naive model, in random walks, by tables, and what must not compile.
 
-#[test]
-fn permits_cannot_be_mixed_up_forged_or_copied() {
-    let cases = trybuild::TestCases::new();
-    cases.pass("tests/it/allowed/*.rs");
-    cases.compile_fail("tests/it/refused/*.rs");
-}
+#[cfg(test)]
+mod amending;
+#[cfg(test)]
+mod any;
+#[cfg(test)]
+mod compiling;
+#[cfg(test)]
+mod covering;
+#[cfg(test)]
+mod facts;
+#[cfg(test)]
+mod granting;
+#[cfg(test)]
+mod recognising;
+#[cfg(test)]
+mod sending;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod tables;
+#[cfg(test)]
+mod walks;

@@ -1,0 +1,64 @@
+//! Consenting to a draft: any sender and template of any key of any tenant, against the model.
+
+use std::cell::Cell;
+
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, TestRunner};
+use selfmx_auth::{Authority, Denied, Permission, Principal, needs};
+use selfmx_domain::{Draft, DraftParts, Limits, TenantStatus};
+
+use crate::any::{self, NOW};
+use crate::facts;
+
+/// Mail from `sender`.
+pub(crate) fn draft(sender: &str) -> Draft {
+    let parts = DraftParts::new(sender.parse().unwrap(), vec!["to@z.example".parse().unwrap()], "Subject".parse().unwrap());
+    Draft::new(DraftParts { text: Some("Text".to_owned()), ..parts }, &Limits::default()).unwrap()
+}
+
+/// The operator, acting for a tenant that is suspended or has a domain.
+fn principal(authority: &Authority, suspended: bool, domain: Option<&str>) -> Principal {
+    let mut tenant = any::tenant(authority.tenant);
+    tenant.profile.domain = domain.map(|domain| domain.parse().unwrap());
+    if suspended {
+        tenant.status = TenantStatus::Suspended { since: NOW };
+    }
+    any::recognised_in(authority, tenant).unwrap()
+}
+
+#[test]
+fn mail_is_consented_to_just_where_the_model_says_so() {
+    let (sent, refused) = (Cell::new(0), Cell::new(0));
+    let template = of(select(facts::TEMPLATES.to_vec()));
+    let domain = of(select(vec!["x.example", "y.example", "sub.x.example"]));
+    let strategy = (any::maker(), select(facts::SENDERS.to_vec()), template, proptest::bool::weighted(0.1), domain);
+    let outcome = TestRunner::new(Config::with_cases(4096)).run(&strategy, |(authority, sender, template, suspended, domain)| {
+        let authority = Authority { permissions: Permission::Send.into(), ..authority };
+        let at_domain = domain.is_none_or(|domain| sender.split('@').nth(1) == Some(domain));
+        let allowed = (facts::may_send_as(&authority, sender), facts::may_send_by(&authority, template.unwrap_or("none")));
+        let permit = principal(&authority, suspended, domain).permit::<needs::Send>().unwrap();
+        let consented = permit.consent(draft(sender), template.map(|id| id.parse().unwrap()));
+        let count = if consented.is_ok() { &sent } else { &refused };
+        count.set(count.get() + 1);
+        prop_assert_eq!(consented.is_ok(), !suspended && at_domain && allowed == (true, true));
+        match consented {
+            Ok(consented) => {
+                prop_assert_eq!(consented.draft().from().address().to_string(), sender);
+                prop_assert_eq!(
+                    (consented.tenant(), consented.key_id(), consented.mode()),
+                    (permit.tenant(), permit.key_id(), authority.mode)
+                );
+            }
+            Err(Denied::Suspended) => prop_assert!(suspended),
+            Err(Denied::Domain(named)) => prop_assert!(!at_domain && Some(named.as_str()) == domain),
+            Err(Denied::Sender) => prop_assert!(!allowed.0),
+            Err(Denied::Template) => prop_assert!(!allowed.1),
+            Err(denied) => prop_assert!(false, "{denied}"),
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+    assert!(sent.get() > 400 && refused.get() > 400, "{} sent, {} refused", sent.get(), refused.get());
+}
