@@ -124,10 +124,11 @@ impl Covers<Self> for Network {
 ///
 /// ```
 /// use selfmx_auth::{Covers, Sender};
+/// use selfmx_domain::Address;
 ///
 /// let sender: Sender = "@bücher.example".parse()?;
 /// assert_eq!(sender.to_string(), "@xn--bcher-kva.example");
-/// assert!(sender.covers(&"shop@BÜCHER.example".parse()?));
+/// assert!(sender.covers(&"shop@BÜCHER.example".parse::<Address>()?));
 /// # Ok::<(), selfmx_domain::Problem>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -2,39 +2,59 @@
 
 /// Declares a list of permissions once: an enum with its texts, a set, and a marker type for each.
 ///
-/// The first line names the wildcard, which holds all others, those added later too. From `enum Permission, set PermissionSet, markers needs` come:
+/// The first line names the wildcard, which holds all others, those added later too. From `enum Right, set Rights, markers needs` come:
 ///
-/// - `Permission`: one variant each, with `ALL`, `as_str()`, `description()` and a parser;
+/// - `Right`: one variant each, with `ALL`, `as_str()`, `description()` and a parser;
 /// - `Scope`: the trait that the markers implement, `Scope::PERMISSION` being the variant;
-/// - `needs::Send`, …: one empty type each, to stand in a signature;
-/// - `PermissionSet`: which of them a key holds; `holds()` is the one decision.
+/// - `needs::Add`, …: one empty type each, to stand in a signature;
+/// - `Rights`: which of them somebody holds; `holds()` is the one decision.
 ///
-/// At most 64 permissions fit a set; more do not compile.
+/// With `, proof Proof` at the end of that line come as well:
+///
+/// - `Holder`: the trait by which a type of one's own, which only its authentication makes, says what it holds;
+/// - `Proof<needs::Add, Caller>`: that this caller holds the permission. `Proof::of` alone makes one and gives the caller out again, so that what takes
+///   the proof needs neither a check nor another argument that says who asks;
+/// - `Missing`: the permission that was not held.
+///
+/// At most 64 permissions fit a set; more do not compile. Give the list a module of its own: whatever is in the module with it sees inside the set.
 ///
 /// ```
 /// mod right {
 ///     selfmx_auth::permissions! {
 ///         /// What a key of the photo service may do.
-///         pub enum Right, set Rights, markers needs;
+///         pub enum Right, set Rights, markers needs, proof Proof;
 ///         wildcard All = "*", "Everything";
 ///         See = "photos:read", "See photos";
 ///         Add = "photos:write", "Add photos";
 ///     }
 /// }
-/// use right::{Right, Rights, Scope, needs};
+/// use right::{Holder, Missing, Proof, Right, Rights, Scope, needs};
+///
+/// struct Caller { name: &'static str, rights: Rights }
+///
+/// impl Holder for Caller {
+///     fn held(&self) -> Rights { self.rights }
+/// }
+///
+/// fn add(proof: &Proof<needs::Add, Caller>) -> String {
+///     format!("added by {}", proof.holder().name)
+/// }
 ///
 /// fn main() {
 ///     let held: Rights = [Right::See].into_iter().collect();
 ///     assert!(held.holds(Right::See) && !held.holds(Right::Add));
 ///     assert_eq!(<needs::Add as Scope>::PERMISSION.as_str(), "photos:write");
-///     assert!(Rights::from(Right::All).holds(Right::Add));
+///
+///     let (ann, bob) = (Caller { name: "Ann", rights: Right::All.into() }, Caller { name: "Bob", rights: held });
+///     assert_eq!(Proof::of(ann).map(|proof| add(&proof)), Ok("added by Ann".to_owned()));
+///     assert_eq!(Proof::of(bob).map(|proof| add(&proof)), Err(Missing(Right::Add)));
 /// }
 /// ```
 #[macro_export]
 macro_rules! permissions {
     (
         $(#[$doc:meta])*
-        $visibility:vis enum $Permission:ident, set $Set:ident, markers $markers:ident;
+        $visibility:vis enum $Permission:ident, set $Set:ident, markers $markers:ident $(, proof $Proof:ident)?;
         wildcard $All:ident = $all_text:literal, $all_doc:literal;
         $($Variant:ident = $text:literal, $variant_doc:literal;)*
     ) => {
@@ -129,7 +149,70 @@ macro_rules! permissions {
                     const PERMISSION: super::$Permission = super::$Permission::$Variant;
                 }
             )*
+
+            $(
+                /// Who holds permissions: a type that nothing but its authentication makes.
+                pub trait Holder {
+                    /// What it holds.
+                    fn held(&self) -> super::$Set;
+                }
+
+                impl<H: Holder + ?Sized> Holder for &H {
+                    fn held(&self) -> super::$Set {
+                        (**self).held()
+                    }
+                }
+
+                /// The permission that was asked for is not held.
+                #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+                pub struct Missing(
+                    /// The permission.
+                    pub super::$Permission,
+                );
+
+                impl ::core::fmt::Display for Missing {
+                    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        ::core::write!(f, "this needs the permission `{}`, which is not held", self.0)
+                    }
+                }
+
+                impl ::core::error::Error for Missing {}
+
+                /// Proof that `H` holds the permission that `P` stands for. It can be neither copied nor made but by `of`.
+                #[must_use = "a proof is there to be handed to what needs it"]
+                pub struct $Proof<P, H> {
+                    holder: H,
+                    scope: ::core::marker::PhantomData<fn() -> P>,
+                }
+
+                impl<P: super::Scope, H: Holder> $Proof<P, H> {
+                    /// Asks for the proof.
+                    ///
+                    /// # Errors
+                    ///
+                    /// `Missing` names the permission where `holder` does not hold it.
+                    pub fn of(holder: H) -> ::core::result::Result<Self, Missing> {
+                        if holder.held().holds(P::PERMISSION) {
+                            return ::core::result::Result::Ok(Self { holder, scope: ::core::marker::PhantomData });
+                        }
+                        ::core::result::Result::Err(Missing(P::PERMISSION))
+                    }
+
+                    /// Who holds it.
+                    pub const fn holder(&self) -> &H {
+                        &self.holder
+                    }
+                }
+
+                impl<P: super::Scope, H> ::core::fmt::Debug for $Proof<P, H> {
+                    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        ::core::write!(f, "{}({})", ::core::stringify!($Proof), P::PERMISSION)
+                    }
+                }
+            )?
         }
+
+        $($visibility use $markers::{$Proof, Holder, Missing};)?
 
         /// Which permissions a key holds.
         #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -13,6 +13,8 @@ mod facts;
 #[cfg(test)]
 mod granting;
 #[cfg(test)]
+mod own;
+#[cfg(test)]
 mod recognising;
 #[cfg(test)]
 mod sending;
