@@ -3,7 +3,7 @@
 use std::fmt;
 
 use selfmx_domain::{Entropy, Mode};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::{Digest, base62};
 
@@ -19,8 +19,8 @@ const LONGEST: usize = 256;
 /// precedes, so that a mistyped key is told from an unknown one without asking a store. `sk_(live|test)_[0-9A-Za-z]{49}` finds it in a text.
 ///
 /// It is wiped from memory when dropped. There is neither `Display` nor `Serialize`; [`reveal`](Self::reveal) is for the one answer that shows it.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct Secret(String);
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
 
 /// Why a text cannot be the operator's own key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +44,8 @@ impl Secret {
         entropy.fill(random.as_mut_slice());
         let mut digits = Zeroizing::new([0; RANDOM_DIGITS]);
         base62::write(random.as_mut_slice(), digits.as_mut_slice());
-        let mut text = String::with_capacity(prefix(mode).len() + RANDOM_DIGITS + CHECKSUM_DIGITS);
+        // As long as it gets, so that no part of it is left behind where it was.
+        let mut text = Zeroizing::new(String::with_capacity(prefix(mode).len() + RANDOM_DIGITS + CHECKSUM_DIGITS));
         text.push_str(prefix(mode));
         text.extend(digits.iter().map(|digit| char::from(*digit)));
         let checksum = checksum(&text);
@@ -64,7 +65,7 @@ impl Secret {
         if !(SHORTEST..=LONGEST).contains(&text.len()) {
             return Err(SecretError::Length(text.len()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
     /// What a caller presents; `None` where it can be nobody's key.
