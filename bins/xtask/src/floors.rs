@@ -20,6 +20,12 @@ const FLOORS: &[(&str, u8)] = &[
     ("xtask", 6),
 ];
 
+/// The rooms without I/O, which others embed, and all that they may ship.
+const PURE: &[(&str, &[&str])] = &[
+    ("selfmx-domain", &["idna", "serde_core", "thiserror", "time", "uuid"]),
+    ("selfmx-auth", &["crc32fast", "ipnet", "selfmx-domain", "sha2", "subtle", "thiserror", "time", "zeroize"]),
+];
+
 /// What tests stand on: beside the house, seen by tests alone.
 const SCAFFOLD: &str = "selfmx-testing";
 
@@ -36,7 +42,7 @@ fn member_findings(member: &Member) -> Vec<Finding> {
         let text = "stands on no floor; give it one in bins/xtask/src/floors.rs and docs/architecture.md";
         return vec![Finding::new(&member.name, text)];
     };
-    let wrong = |dependency| fault(floor, dependency);
+    let wrong = |dependency| fault(floor, dependency).or_else(|| stranger(&member.name, dependency));
     let faults = member.dependencies.iter().filter_map(wrong);
     faults.map(|text| Finding::new(&member.name, text)).collect()
 }
@@ -51,6 +57,14 @@ fn fault(floor: u8, dependency: &Dependency) -> Option<String> {
         return Some(format!("climbs from floor {floor} to {name} on floor {below}"));
     }
     (below == floor).then(|| format!("knows its neighbour {name} on floor {floor}"))
+}
+
+/// A dependency that a room without I/O ships and that was not agreed.
+fn stranger(member: &str, dependency: &Dependency) -> Option<String> {
+    let (_, agreed) = PURE.iter().find(|(room, _)| *room == member)?;
+    let name = dependency.name.as_str();
+    let strange = dependency.kind == Kind::Shipped && !agreed.contains(&name);
+    strange.then(|| format!("ships {name}, which is not among what a room without I/O may ship (bins/xtask/src/floors.rs)"))
 }
 
 fn own_floor(name: &str) -> Option<u8> {
@@ -97,6 +111,14 @@ mod tests {
             let found = texts("selfmx-storage", &[("selfmx-app", kind)]);
             assert_eq!(found, ["climbs from floor 3 to selfmx-app on floor 4"]);
         }
+    }
+
+    #[test]
+    fn rooms_without_io_ship_what_was_agreed_and_test_with_anything() {
+        assert_eq!(texts("selfmx-auth", &[("selfmx-domain", Kind::Shipped), ("hyper", Kind::Development)]), Vec::<String>::new());
+        let found = texts("selfmx-auth", &[("hyper", Kind::Shipped)]);
+        assert!(matches!(&found[..], [text] if text.starts_with("ships hyper, which is not among")), "{found:?}");
+        assert_eq!(texts("selfmx-domain", &[("tokio", Kind::Shipped)]).len(), 1);
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod compiling;
 #[cfg(test)]
 mod covering;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod facts;
 #[cfg(test)]
 mod granting;
