@@ -167,6 +167,14 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_may_send_until_it_is_suspended() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let tenant = |status| Tenant { id: TenantId::DEFAULT, status, profile: profile(), created_at: now, updated_at: now };
+        assert!(tenant(TenantStatus::Active).is_active());
+        assert!(!tenant(TenantStatus::Suspended { since: now }).is_active());
+    }
+
+    #[test]
     fn a_change_touches_what_it_names() {
         let change = TenantChange {
             from_address: Change::Set("a@shop.example".parse().unwrap()),

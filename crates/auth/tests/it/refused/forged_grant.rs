@@ -1,10 +1,10 @@
-//! A grant is made by its check alone.
+//! A grant is made by its check alone: to say what a key may do gives nobody that key.
 
-use selfmx_auth::{Grant, PermissionSet};
-use selfmx_domain::{Mode, Name};
+use selfmx_auth::{Authority, Grant};
+use selfmx_domain::Name;
 
-fn forge(name: Name, permissions: PermissionSet) -> Grant {
-    Grant { name, permissions, tenant: None, mode: Mode::Live, expires_at: None }
+fn forge(name: Name) -> Grant {
+    Grant { name, authority: Authority::everything() }
 }
 
 fn main() {

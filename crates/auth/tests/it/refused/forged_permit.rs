@@ -1,12 +1,11 @@
-//! A permit has no public parts to make one from.
+//! A permit has no public parts to make one from, not even those of another permit.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use selfmx_auth::{ApiKey, Permit, needs};
+use selfmx_auth::{Permit, needs};
 
-fn forge(key: Arc<ApiKey>) -> Permit<needs::Send> {
-    Permit { key, scope: PhantomData }
+fn forge(permit: Permit<needs::LogsRead>) -> Permit<needs::Send> {
+    Permit { holder: permit.holder, scope: PhantomData }
 }
 
 fn main() {

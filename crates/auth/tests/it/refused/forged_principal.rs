@@ -1,11 +1,11 @@
-//! A principal has no public parts either.
+//! A principal is made by recognising a secret, not from a key.
 
 use std::sync::Arc;
 
-use selfmx_auth::{ApiKey, Principal};
+use selfmx_auth::{Principal, StoredKey};
 
-fn forge(key: Arc<ApiKey>) -> Principal {
-    Principal { key }
+fn forge(stored: Arc<StoredKey>) -> Principal {
+    Principal { holder: stored }
 }
 
 fn main() {
