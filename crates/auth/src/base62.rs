@@ -7,7 +7,7 @@ pub(crate) fn write(bytes: &mut [u8], digits: &mut [u8]) {
     for digit in digits.iter_mut().rev() {
         let mut remainder = 0_u16;
         for byte in bytes.iter_mut() {
-            let value = remainder << 8 | u16::from(*byte);
+            let value = (remainder << 8) + u16::from(*byte);
             // A remainder below 62 keeps the quotient below 256.
             *byte = u8::try_from(value / 62).unwrap_or(u8::MAX);
             remainder = value % 62;

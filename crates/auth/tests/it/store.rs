@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use selfmx_auth::{ApiKey, Authority, KeyChange, KeyDigests, Permit, Principal, Reach, Rotation, Secret, StoredKey, Wanted, needs};
-use selfmx_domain::ApiKeyId;
+use selfmx_domain::{ApiKeyId, Name};
 use time::{Duration, OffsetDateTime};
 
 use crate::any::{self, NOW, USUAL};
@@ -21,6 +21,9 @@ pub(crate) struct Issued {
 /// What an act changed: the key, and its new secret where it got one.
 pub(crate) type Done = Option<(ApiKeyId, Option<String>)>;
 
+/// How a wanted key becomes one.
+pub(crate) type Grants = fn(&Permit<needs::ApiKeysWrite>, Wanted, OffsetDateTime) -> Option<(Name, Authority)>;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     pub(crate) now: OffsetDateTime,
@@ -29,7 +32,7 @@ pub(crate) struct Store {
     /// All that a key ever could do, and the keys that made or changed it.
     ever: BTreeMap<ApiKeyId, (Facts, BTreeSet<ApiKeyId>)>,
     /// How the permit is asked: the negative control does not.
-    pub(crate) grants: fn(&Permit<needs::ApiKeysWrite>, Wanted, OffsetDateTime) -> Option<(selfmx_domain::Name, Authority)>,
+    pub(crate) grants: Grants,
 }
 
 impl Store {
@@ -135,7 +138,7 @@ impl Store {
         is_seen.then(|| stored.clone())
     }
 
-    fn insert(&mut self, name: selfmx_domain::Name, authority: Authority, maker: Option<ApiKeyId>) -> (ApiKeyId, String) {
+    fn insert(&mut self, name: Name, authority: Authority, maker: Option<ApiKeyId>) -> (ApiKeyId, String) {
         let id: ApiKeyId = format!("key_01h455vb4pex5vsknk084s{:04}", self.keys.len()).parse().unwrap();
         let text = self.issue(id);
         let digests = KeyDigests::only(Secret::chosen(&text).unwrap().digest());
