@@ -45,6 +45,7 @@ impl From<selfmx_storage::Error> for Error {
     fn from(error: selfmx_storage::Error) -> Self {
         match error {
             selfmx_storage::Error::NoSuchTenant => Self::Invalid(Problem::NoSuchTenant.at("tenant_id")),
+            selfmx_storage::Error::Invalid(error) => Self::Invalid(error),
             selfmx_storage::Error::Denied(denied) => Self::Denied(denied),
             selfmx_storage::Error::Grant(error) => error.into(),
             error if error.is_transient() => Self::Unavailable { source: error },

@@ -1,7 +1,7 @@
-//! Tenants: create, list, find; for the platform alone.
+//! Tenants: create, list, find, change; for the platform alone.
 
 use selfmx_auth::{PlatformPermit, needs};
-use selfmx_domain::{Name, Page, PageRequest, Tenant, TenantId};
+use selfmx_domain::{Page, PageRequest, Tenant, TenantChange, TenantId, TenantProfile};
 
 use crate::{App, Error};
 
@@ -10,9 +10,18 @@ impl App {
     ///
     /// # Errors
     ///
-    /// Where the store cannot.
-    pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, name: Name) -> Result<Tenant, Error> {
-        Ok(self.store.tenant_create(permit, &name).await?)
+    /// [`Error::Denied`] where the key may not do that any more.
+    pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, profile: TenantProfile) -> Result<Tenant, Error> {
+        Ok(self.store.tenant_create(permit, &profile).await?)
+    }
+
+    /// Changes the tenant with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there is none, [`Error::Invalid`] where the members would not fit together.
+    pub async fn tenant_update(&self, permit: &PlatformPermit<needs::All>, id: TenantId, change: TenantChange) -> Result<Tenant, Error> {
+        self.store.tenant_update(permit, id, change).await?.ok_or(Error::NotFound)
     }
 
     /// All tenants, newest first.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use selfmx_domain::IdError;
+use selfmx_domain::{IdError, TenantId};
 use selfmx_wire::RequestError;
 
 use crate::body::Body;
@@ -53,6 +53,15 @@ impl<S> Call<S> {
     /// [`Failure::NotFound`] where it is no id: the same answer as for an id of nothing.
     pub fn id<I: FromStr<Err = IdError>>(&self) -> Result<I, Failure> {
         self.segments.named("id").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)
+    }
+
+    /// The tenant whose id is the path's segment `{tenant_id}`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NotFound`] where it is no id: the same answer as for an id of nothing.
+    pub fn tenant_id(&self) -> Result<TenantId, Failure> {
+        self.segments.named("tenant_id").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)
     }
 
     /// Reads the body and makes `T` of it.

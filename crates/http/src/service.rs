@@ -149,7 +149,7 @@ impl<S: Doorkeeper> Connection<S> {
                 let principal = credentials::sign_in(&*state, presented, origin).await?;
                 known.key = Some(principal.key().id);
                 known.standing = state.spend(&principal)?;
-                let target = segments.named("id").map(str::to_owned);
+                let target = segments.named("id").or_else(|| segments.named("tenant_id")).map(str::to_owned);
                 let answer = self.admitted(admit, &principal, route, (head, segments, body)).await;
                 if let (Err(failure), Some(action)) = (&answer, route.action)
                     && failure.is_refusal()

@@ -27,7 +27,9 @@ pub(crate) fn table() -> Vec<Route<App>> {
         Route::post("/v1/test-smtp", smtp::test).audited(Action::RelayTest),
         Route::post("/v1/tenants", tenants::create).audited(Action::TenantCreate),
         Route::get("/v1/tenants", tenants::list).with_parameters(tenants::LIST).audited(Action::TenantRead),
-        Route::get("/v1/tenants/{id}", tenants::find).audited(Action::TenantRead),
+        Route::get("/v1/tenants/{tenant_id}", tenants::find).audited(Action::TenantRead),
+        Route::put("/v1/tenants/{tenant_id}", tenants::update).audited(Action::TenantUpdate),
+        Route::patch("/v1/tenants/{tenant_id}", tenants::update).audited(Action::TenantUpdate),
     ]
 }
 
@@ -81,7 +83,9 @@ mod tests {
                 ("POST", "/v1/test-smtp", Access::Permission(Permission::All)),
                 ("POST", "/v1/tenants", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants", Access::Platform(Permission::All)),
-                ("GET", "/v1/tenants/{id}", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
+                ("PUT", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
+                ("PATCH", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
             ]
         );
     }

@@ -4,7 +4,7 @@ use diesel::Insertable;
 use diesel::result::Error as DieselError;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{ApiKey, Origin, Permit, PlatformPermit, Principal, Scope};
-use selfmx_domain::{ApiKeyId, AuditAction, AuditId, TenantId};
+use selfmx_domain::{ApiKeyId, AuditAction, AuditId, Tenant, TenantId, TenantStatus};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -123,6 +123,24 @@ pub(crate) fn key_json(key: &ApiKey) -> Value {
     add("rate_limit", authority.rate_limit.map(|limit| json!({"requests_per_minute": limit.requests()})));
     add("revoked_at", key.revoked_at.map(time_json));
     add("previous_secret_until", key.previous_secret_until.map(time_json));
+    Value::Object(shown)
+}
+
+/// A tenant as entries show it: all that can be changed, nothing of its relay's password.
+pub(crate) fn tenant_json(tenant: &Tenant) -> Value {
+    let (profile, defaults) = (&tenant.profile, &tenant.profile.defaults);
+    let mut shown = Map::new();
+    shown.insert("name".to_owned(), profile.name.as_str().into());
+    let mut add = |name: &str, value: Option<Value>| value.map(|value| shown.insert(name.to_owned(), value));
+    if let TenantStatus::Suspended { since } = tenant.status {
+        add("suspended_at", Some(time_json(since)));
+    }
+    add("domain", profile.domain.as_ref().map(|domain| domain.as_str().into()));
+    add("from_name", defaults.from_name.as_ref().map(|name| name.as_str().into()));
+    add("from_address", defaults.from_address.as_ref().map(|address| address.to_string().into()));
+    add("reply_to", defaults.reply_to.as_ref().map(|mailbox| mailbox.to_string().into()));
+    add("requests_per_minute", profile.rate_limit.map(|limit| limit.requests().into()));
+    add("emails_per_day", profile.emails_per_day.map(Value::from));
     Value::Object(shown)
 }
 

@@ -17,7 +17,6 @@ impl Store {
     }
 
     /// Announces, when the open transaction commits, that a tenant has changed.
-    #[expect(dead_code, reason = "tenants do not change yet")]
     pub(crate) async fn tenant_announce(&self, connection: &mut AsyncPgConnection, id: TenantId) -> Result<(), DieselError> {
         announce(connection, &id.to_string()).await
     }
@@ -26,7 +25,6 @@ impl Store {
     pub(crate) fn key_forget(&self, _id: ApiKeyId) {}
 
     /// Forgets what this node remembers of a tenant and of all its keys.
-    #[expect(dead_code, reason = "tenants do not change yet")]
     pub(crate) fn tenant_forget(&self, _id: TenantId) {}
 }
 

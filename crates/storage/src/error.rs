@@ -2,6 +2,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use selfmx_auth::{Denied, GrantError};
+use selfmx_domain::FieldError;
 
 use crate::vault::VaultError;
 
@@ -30,6 +31,9 @@ pub enum Error {
     /// The tenant that a key was to be made for does not exist.
     #[error("there is no such tenant")]
     NoSuchTenant,
+    /// What would be there after a change does not fit together.
+    #[error(transparent)]
+    Invalid(#[from] FieldError),
     /// `DATABASE_URL` cannot be used.
     #[error("DATABASE_URL cannot be used: {0}")]
     Address(String),

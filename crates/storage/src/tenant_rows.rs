@@ -1,6 +1,6 @@
 //! Tenants as rows: from the table's types to ours.
 
-use diesel::{Queryable, Selectable};
+use diesel::{AsChangeset, Insertable, Queryable, Selectable};
 use selfmx_domain::{RateLimit, SenderDefaults, Tenant, TenantId, TenantProfile, TenantRelay, TenantStatus};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -52,6 +52,35 @@ impl TenantRow {
         };
         let status = self.suspended_at.map_or(TenantStatus::Active, |since| TenantStatus::Suspended { since });
         Ok(Tenant { id: TenantId::from_uuid(self.id), status, profile, created_at: self.created_at, updated_at: self.updated_at })
+    }
+}
+
+/// The columns that a request can set, but for the relay.
+#[derive(AsChangeset, Insertable)]
+#[diesel(table_name = tenants, check_for_backend(diesel::pg::Pg), treat_none_as_null = true)]
+pub(crate) struct ProfileRow {
+    name: String,
+    domain: Option<String>,
+    from_name: Option<String>,
+    from_address: Option<String>,
+    reply_to: Option<String>,
+    requests_per_minute: Option<i32>,
+    emails_per_day: Option<i32>,
+}
+
+impl ProfileRow {
+    pub(crate) fn of(profile: &TenantProfile) -> Self {
+        let number = |limit: u32| i32::try_from(limit).unwrap_or(i32::MAX);
+        let defaults = &profile.defaults;
+        Self {
+            name: profile.name.to_string(),
+            domain: profile.domain.as_ref().map(ToString::to_string),
+            from_name: defaults.from_name.as_ref().map(|name| name.as_str().to_owned()),
+            from_address: defaults.from_address.as_ref().map(ToString::to_string),
+            reply_to: defaults.reply_to.as_ref().map(ToString::to_string),
+            requests_per_minute: profile.rate_limit.map(|limit| number(limit.requests())),
+            emails_per_day: profile.emails_per_day.map(number),
+        }
     }
 }
 

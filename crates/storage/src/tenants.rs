@@ -1,19 +1,19 @@
-//! Tenants: made, found and listed, by the platform alone.
+//! Tenants: made, changed, found and listed, by the platform alone.
 
 use std::sync::Arc;
 
+use diesel::dsl::{IntoBoxed, now};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{PlatformPermit, needs};
-use selfmx_domain::{AuditAction, Name, Page, PageRequest, Tenant, TenantId};
-use serde_json::json;
+use selfmx_domain::{AuditAction, Page, PageRequest, Tenant, TenantChange, TenantId, TenantProfile};
 
-use crate::audit::Entry;
+use crate::audit::{Entry, tenant_json};
 use crate::keys::hold;
 use crate::pages::{self, Window};
 use crate::schema::tenants;
 use crate::store::{change, read};
-use crate::tenant_rows::TenantRow;
+use crate::tenant_rows::{ProfileRow, TenantRow};
 use crate::{Error, Store};
 
 impl Store {
@@ -22,21 +22,57 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::Denied`] where the permit's key may not do that any more; otherwise where the database cannot.
-    pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, name: &Name) -> Result<Tenant, Error> {
+    pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, profile: &TenantProfile) -> Result<Tenant, Error> {
         let id = TenantId::generate(&*self.clock, &*self.entropy);
         let make = async |connection: &mut AsyncPgConnection| {
             let held = hold(connection, permit.key_id(), None).await?;
             let permit = permit.renewed(held.maker.as_ref(), held.at)?;
-            let values = (tenants::id.eq(id.as_uuid()), tenants::name.eq(name.as_str()));
+            let values = (tenants::id.eq(id.as_uuid()), ProfileRow::of(profile));
             let insert = diesel::insert_into(tenants::table).values(values).returning(TenantRow::as_returning());
-            let rows: Vec<TenantRow> = insert.get_results(connection).await?;
-            let tenant = rows.into_iter().next().ok_or(Error::Unreadable("tenants"))?.into_tenant()?;
-            let after = Some(json!({"name": tenant.profile.name.as_str()}));
-            let entry = Entry { tenant: Some(id), target: Some(id.to_string()), after, ..Entry::by_platform(&permit) };
+            let tenant = only(insert.get_results(connection).await?)?;
+            let entry = Entry { after: Some(tenant_json(&tenant)), ..of_tenant(Entry::by_platform(&permit), id) };
             self.audit(connection, AuditAction::TenantCreate, entry).await?;
             Ok::<_, Error>(tenant)
         };
         change!(self, connection => connection.transaction(make).await).await
+    }
+
+    /// Changes the tenant with this id. `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`] where the permit's key may not do that any more, [`Error::Invalid`] where the members would not fit together; otherwise where
+    /// the database cannot.
+    pub async fn tenant_update(
+        &self,
+        permit: &PlatformPermit<needs::All>,
+        id: TenantId,
+        change: TenantChange,
+    ) -> Result<Option<Tenant>, Error> {
+        let update = async |connection: &mut AsyncPgConnection| {
+            let Some((permit, old)) = hold_for(connection, permit, id).await? else { return Ok(None) };
+            let profile = change.apply(old.profile.clone())?;
+            let new = write(connection, id, ProfileRow::of(&profile)).await?;
+            self.tenant_changed(connection, AuditAction::TenantUpdate, Entry::by_platform(&permit), (&old, &new)).await?;
+            Ok::<_, Error>(Some(new))
+        };
+        let updated = change!(self, connection => connection.transaction(update).await).await;
+        self.tenant_forget(id);
+        updated
+    }
+
+    /// Notes a change of a tenant in its transaction, and lets all nodes know when it commits.
+    pub(crate) async fn tenant_changed(
+        &self,
+        connection: &mut AsyncPgConnection,
+        action: AuditAction,
+        entry: Entry<'_>,
+        (old, new): (&Tenant, &Tenant),
+    ) -> Result<(), Error> {
+        let entry = Entry { before: Some(tenant_json(old)), after: Some(tenant_json(new)), ..of_tenant(entry, new.id) };
+        self.audit(connection, action, entry).await?;
+        self.tenant_announce(connection, new.id).await?;
+        Ok(())
     }
 
     /// The tenant on which platform keys act, as it is now.
@@ -57,9 +93,8 @@ impl Store {
     ///
     /// Where the database cannot.
     pub async fn tenant_find(&self, _permit: &PlatformPermit<needs::All>, id: TenantId) -> Result<Option<Tenant>, Error> {
-        let row: Option<TenantRow> =
-            read!(self, connection => tenants::table.find(id.as_uuid()).select(TenantRow::as_select()).first(connection).await.optional())
-                .await?;
+        let query = || tenants::table.find(id.as_uuid()).filter(tenants::deleted_at.is_null()).select(TenantRow::as_select());
+        let row: Option<TenantRow> = read!(self, connection => query().first(connection).await.optional()).await?;
         row.map(TenantRow::into_tenant).transpose()
     }
 
@@ -71,7 +106,7 @@ impl Store {
     pub async fn tenant_list(&self, _permit: &PlatformPermit<needs::All>, page: PageRequest<TenantId>) -> Result<Page<Tenant>, Error> {
         let window = Window::of(page);
         let rows: Vec<TenantRow> = read!(self, connection => {
-            let mut query = tenants::table.into_boxed().order(tenants::id.desc()).select(TenantRow::as_select());
+            let mut query = present().order(tenants::id.desc()).select(TenantRow::as_select());
             if let Some(after) = pages::after(page.start) {
                 query = query.filter(tenants::id.lt(after.as_uuid()));
             }
@@ -79,10 +114,46 @@ impl Store {
         })
         .await?;
         let total = match pages::is_numbered(&page.start) {
-            true => Some(pages::total(read!(self, connection => tenants::table.count().get_result(connection).await).await?)),
+            true => Some(pages::total(read!(self, connection => present().count().get_result(connection).await).await?)),
             false => None,
         };
         let tenants = rows.into_iter().map(TenantRow::into_tenant).collect::<Result<_, _>>()?;
         Ok(pages::page(tenants, page.limit, total))
     }
+}
+
+/// The tenants that are not deleted.
+fn present() -> IntoBoxed<'static, tenants::table, diesel::pg::Pg> {
+    tenants::table.into_boxed().filter(tenants::deleted_at.is_null())
+}
+
+/// Locks a tenant that is not deleted, then the key that asks, and looks at both again. `None`: there is no such tenant.
+///
+/// Whoever locks tenants and keys locks the tenant first, so that no two calls wait for each other.
+pub(crate) async fn hold_for(
+    connection: &mut AsyncPgConnection,
+    permit: &PlatformPermit<needs::All>,
+    id: TenantId,
+) -> Result<Option<(PlatformPermit<needs::All>, Tenant)>, Error> {
+    let query = tenants::table.find(id.as_uuid()).filter(tenants::deleted_at.is_null());
+    let row: Option<TenantRow> = query.select(TenantRow::as_select()).for_no_key_update().first(connection).await.optional()?;
+    let held = hold(connection, permit.key_id(), None).await?;
+    let permit = permit.renewed(held.maker.as_ref(), held.at)?;
+    let tenant = row.map(TenantRow::into_tenant).transpose()?;
+    Ok(tenant.map(|tenant| (permit, tenant)))
+}
+
+async fn write(connection: &mut AsyncPgConnection, id: TenantId, profile: ProfileRow) -> Result<Tenant, Error> {
+    let update = diesel::update(tenants::table.find(id.as_uuid())).set((profile, tenants::updated_at.eq(now)));
+    only(update.returning(TenantRow::as_returning()).get_results(connection).await?)
+}
+
+/// The one tenant that a statement gives back.
+pub(crate) fn only(rows: Vec<TenantRow>) -> Result<Tenant, Error> {
+    rows.into_iter().next().ok_or(Error::Unreadable("tenants"))?.into_tenant()
+}
+
+/// An entry about this tenant.
+pub(crate) fn of_tenant(entry: Entry<'_>, id: TenantId) -> Entry<'_> {
+    Entry { tenant: Some(id), target: Some(id.to_string()), ..entry }
 }

@@ -51,5 +51,5 @@ pub use list::{List, Pagination};
 pub use request_error::RequestError;
 pub use send::{EmailAccepted, SendEmail};
 pub use status::{Allowed, Fine, HealthView};
-pub use tenants::{CreateTenant, TenantView};
+pub use tenants::{CreateTenant, TenantView, UpdateTenant};
 pub use timestamp::time_of;

@@ -1,4 +1,4 @@
-//! `/v1/tenants`: made, listed and found, by the platform alone.
+//! `/v1/tenants`: made, changed, listed and found, by the platform alone.
 
 use serde_json::{Value, json};
 
@@ -41,11 +41,88 @@ async fn what_is_wrong_with_a_wanted_tenant_is_named() {
         (json!({"name": "a\tb"}), "invalid_request", "name"),
         (json!({"name": ["Acme"]}), "invalid_request", "name"),
         (json!([]), "invalid_request", ""),
-        (json!({"name": "Acme", "domain": "acme.example"}), "unknown_field", "domain"),
-        (json!({"name": "Acme", "smtp": {"pass": "x"}}), "unknown_field", "smtp"),
+        (json!({"name": "Acme", "domain": "a@acme.example"}), "invalid_request", "domain"),
+        (json!({"name": "Acme", "settings": {"from": "x"}}), "unknown_field", "settings.from"),
+        (json!({"name": "Acme", "settings": {"from_address": "x"}}), "invalid_request", "settings.from_address"),
+        (
+            json!({"name": "Acme", "domain": "a.example", "settings": {"from_address": "x@b.example"}}),
+            "invalid_request",
+            "settings.from_address",
+        ),
+        (json!({"name": "Acme", "rate_limit": {"requests_per_minute": 1.5}}), "invalid_request", "rate_limit.requests_per_minute"),
+        (json!({"name": "Acme", "rate_limit": {"emails_per_day": -1}}), "invalid_request", "rate_limit.emails_per_day"),
+        (json!({"name": "Acme", "status": "suspended"}), "unknown_field", "status"),
     ];
     refuses(&world, "/v1/tenants", cases.map(|(body, code, field)| (body, code, field.to_owned()))).await;
     assert_eq!(world.get("/v1/tenants").await.json()["data"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_tenant_is_shown_with_all_that_was_said_and_changed_by_merging() {
+    let world = World::start().await;
+    let wanted = json!({
+        "name": "Acme", "domain": "Bücher.example", "settings": {"from_name": "Shop", "from_address": "shop@bücher.example", "reply_to": "Help <help@x.example>"},
+        "rate_limit": {"requests_per_minute": 100, "emails_per_day": 5},
+    });
+    let made = world.post("/v1/tenants", &wanted).await.json();
+    assert!(is_time(&made["created_at"]), "{made}");
+    let mut expected = json!({
+        "id": made["id"], "name": "Acme", "status": "active", "domain": "xn--bcher-kva.example",
+        "settings": {"from_name": "Shop", "from_address": "shop@xn--bcher-kva.example", "reply_to": "Help <help@x.example>"},
+        "rate_limit": {"requests_per_minute": 100, "emails_per_day": 5}, "created_at": made["created_at"], "updated_at": made["created_at"],
+    });
+    assert_eq!(made, expected);
+    let path = format!("/v1/tenants/{}", text(&made["id"]));
+    let changes = [
+        ("PATCH", json!({}), json!({})),
+        (
+            "PUT",
+            json!({"name": "New", "settings": {"from_name": null}}),
+            json!({"name": "New", "settings": {"from_address": "shop@xn--bcher-kva.example", "reply_to": "Help <help@x.example>"}}),
+        ),
+        ("PATCH", json!({"rate_limit": {"emails_per_day": 0}}), json!({"rate_limit": {"requests_per_minute": 100}})),
+        ("PUT", json!({"rate_limit": {"requests_per_minute": 0}}), json!({"rate_limit": {"requests_per_minute": 0}})),
+        (
+            "PATCH",
+            json!({"settings": null, "rate_limit": null, "domain": "x.example"}),
+            json!({"settings": {}, "rate_limit": {}, "domain": "x.example"}),
+        ),
+        ("PATCH", json!({"settings": {"from_address": "a@x.example"}}), json!({"settings": {"from_address": "a@x.example"}})),
+    ];
+    for (method, change, shown) in changes {
+        let answer = world.server.ask(method, &path, Some(KEY), Some(&change)).await;
+        let body = answer.json();
+        assert_eq!(answer.status, 200, "{change}: {body}");
+        assert!(is_time(&body["updated_at"]) && text(&body["updated_at"]) >= text(&expected["updated_at"]), "{body}");
+        expected.as_object_mut().unwrap().extend(shown.as_object().unwrap().clone());
+        expected["updated_at"] = body["updated_at"].clone();
+        assert_eq!(body, expected, "{change}");
+        assert_eq!(world.get(&path).await.json(), expected, "{change}");
+    }
+    for (change, field) in [
+        (json!({"name": null}), "name"),
+        (json!({"domain": "y.example"}), "settings.from_address"),
+        (json!({"settings": {"from_address": "a@y.example"}}), "settings.from_address"),
+        (json!({"id": "tenant_default"}), "id"),
+        (json!({"settings": []}), "settings"),
+    ] {
+        let (status, _, named) = fault(&world.server.ask("PATCH", &path, Some(KEY), Some(&change)).await);
+        assert_eq!((status, named.as_str()), (400, field), "{change}");
+        assert_eq!(world.get(&path).await.json(), expected, "{change}");
+    }
+    for tenant in ["tenant_01h455vb4pex5vsknk084sn02q", "tenant_abc"] {
+        let answer = world.server.ask("PATCH", &format!("/v1/tenants/{tenant}"), Some(KEY), Some(&json!({"name": "x"}))).await;
+        assert_eq!(fault(&answer).1, "not_found", "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn the_default_tenant_can_be_changed() {
+    let world = World::start().await;
+    let answer =
+        world.server.ask("PUT", "/v1/tenants/tenant_default", Some(KEY), Some(&json!({"name": "Home", "domain": "home.example"}))).await;
+    assert_eq!((answer.status, &answer.json()["name"]), (200, &json!("Home")));
+    assert_eq!(world.get("/v1/tenants/tenant_default").await.json(), answer.json());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use selfmx_app::App;
 use selfmx_auth::{PlatformPermit, needs};
-use selfmx_wire::{CreateTenant, List, TenantView};
+use selfmx_wire::{CreateTenant, List, TenantView, UpdateTenant};
 
 use crate::{Answer, Call, Reply};
 
@@ -22,8 +22,18 @@ pub(crate) async fn list(permit: PlatformPermit<needs::All>, call: Call<App>) ->
     Reply::ok(&List::<TenantView<'_>>::new(&page, |tenant| tenant.id.to_string()))
 }
 
-/// `GET /v1/tenants/{id}`.
+/// `GET /v1/tenants/{tenant_id}`.
 pub(crate) async fn find(permit: PlatformPermit<needs::All>, call: Call<App>) -> Answer {
-    let tenant = call.state().tenant_find(&permit, call.id()?).await?;
+    let tenant = call.state().tenant_find(&permit, call.tenant_id()?).await?;
+    Reply::ok(&TenantView::from(&tenant))
+}
+
+/// `PUT` and `PATCH /v1/tenants/{tenant_id}`: both merge.
+pub(crate) async fn update(permit: PlatformPermit<needs::All>, mut call: Call<App>) -> Answer {
+    let id = call.tenant_id()?;
+    // Before the body is looked at: what is not there answers so, whatever the body.
+    call.state().tenant_find(&permit, id).await?;
+    let change = call.read(UpdateTenant::read).await?;
+    let tenant = call.state().tenant_update(&permit, id, change.into()).await?;
     Reply::ok(&TenantView::from(&tenant))
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use selfmx_auth::{ApiKey, Authority, Grant, KeySource, Origin, Permission, PermissionSet, Principal, Secret, Wanted};
-use selfmx_domain::{ApiKeyId, Clock, Mode, Name, PageLimit, PageRequest, PageStart, RateLimit, TemplateId, TenantId, Total};
+use selfmx_domain::{
+    ApiKeyId, Clock, Mode, Name, PageLimit, PageRequest, PageStart, RateLimit, TemplateId, TenantId, TenantProfile, Total,
+};
 use selfmx_storage::{Error, RevokedKeys, WhichUses};
 use selfmx_testing::{OsEntropy, SeededEntropy, SystemClock};
 use time::OffsetDateTime;
@@ -23,7 +25,7 @@ fn origin() -> Origin {
 }
 
 async fn tenant(place: &Place) -> TenantId {
-    place.store.tenant_create(&admin().platform_permit().unwrap(), &name("tenant")).await.unwrap().id
+    place.store.tenant_create(&admin().platform_permit().unwrap(), &TenantProfile::named(name("tenant"))).await.unwrap().id
 }
 
 async fn make(place: &Place, maker: &Principal, wanted: Wanted) -> (Secret, ApiKey) {

@@ -27,6 +27,7 @@ pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
         ("POST", "/v1/api-keys") => Some(json!({"name": "Made", "permissions": ["api-keys:write"]})),
         ("POST", "/v1/send") => Some(crate::world::email(&json!({}))),
         ("POST", "/v1/tenants") => Some(json!({"name": "Made"})),
+        ("PUT" | "PATCH", "/v1/tenants/{tenant_id}") => Some(json!({"name": "Changed"})),
         (method, pattern) => panic!("say here what body {method} {pattern} takes"),
     }
 }
@@ -61,7 +62,12 @@ pub(crate) fn never_made(id: &str) -> String {
     format!("{prefix}_{kept}{}", if last == "zzzzzz" { "yyyyyy" } else { "zzzzzz" })
 }
 
+/// Whether a pattern names something by its id.
+pub(crate) fn has_id(pattern: &str) -> bool {
+    pattern.contains("{id}") || pattern.contains("{tenant_id}")
+}
+
 /// The path of a pattern with this id.
 pub(crate) fn path(pattern: &str, id: &str) -> String {
-    pattern.replace("{id}", id)
+    pattern.replace("{id}", id).replace("{tenant_id}", id)
 }

@@ -19,7 +19,7 @@ async fn unknown_malformed_mistyped_revoked_expired_and_disabled_keys_get_the_sa
     let strangers = ["malformed", "bad checksum", "unknown", "revoked", "expired", "disabled"];
     let mut line = Line::open(&world).await;
     for route in routes().iter().filter(|route| route.access != Access::Public) {
-        let path = if route.pattern.contains("{id}") {
+        let path = if objects::has_id(route.pattern) {
             objects::path(route.pattern, &objects::make(&world, &tenants, route.pattern, Whose::Owners).await)
         } else {
             route.pattern.to_owned()
