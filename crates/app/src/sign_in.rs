@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use selfmx_auth::{KeyDigests, Moment, Origin, Principal, Refused, Secret, StoredKey, Unrecognised};
+use selfmx_auth::{KeyDigests, Moment, Origin, PlatformPermit, Principal, Refused, Secret, StoredKey, Unrecognised, needs};
+use selfmx_domain::TenantId;
 use time::OffsetDateTime;
 
 use crate::{App, Error};
@@ -50,6 +51,16 @@ impl App {
             tracing::error!(error = %error, key_id = %key, "that a key was presented where it may not be used could not be noted");
         }
         Err(SignInError::Address)
+    }
+
+    /// The platform's key, acting for a tenant: it may there what a key of that tenant with `*` may.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there is no such tenant.
+    pub async fn tenant_act(&self, permit: &PlatformPermit<needs::All>, id: TenantId) -> Result<Principal, Error> {
+        let tenant = self.store.tenant_find(permit, id).await?.ok_or(Error::NotFound)?;
+        Ok(Principal::acting_for(permit, Arc::new(tenant)))
     }
 
     async fn key_of(&self, secret: &Secret) -> Result<(Arc<StoredKey>, OffsetDateTime), SignInError> {

@@ -4,9 +4,9 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use selfmx_app::{App, Limited, Refusal, SignInError, Standing, TooManyFailures};
-use selfmx_auth::{Origin, Principal, Secret};
-use selfmx_domain::{Clock, Entropy};
+use selfmx_app::{App, Error, Limited, Refusal, SignInError, Standing, TooManyFailures};
+use selfmx_auth::{Origin, PlatformPermit, Principal, Secret, needs};
+use selfmx_domain::{Clock, Entropy, TenantId};
 
 /// What the transport needs of the state that handlers work on. [`App`] is one; a test may have its own.
 pub trait Doorkeeper: Send + Sync + 'static {
@@ -25,6 +25,13 @@ pub trait Doorkeeper: Send + Sync + 'static {
     ///
     /// [`TooManyFailures`] where it is one too many.
     fn sign_in_failed(&self, client: IpAddr) -> Result<(), TooManyFailures>;
+
+    /// The platform's key, acting for a tenant.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there is no such tenant.
+    fn acting_for(&self, permit: &PlatformPermit<needs::All>, tenant: TenantId) -> impl Future<Output = Result<Principal, Error>> + Send;
 
     /// Takes one request out of what the key may make, and tells what is left; nothing where it is not limited.
     ///
@@ -48,6 +55,10 @@ impl Doorkeeper for App {
 
     async fn sign_in(&self, secret: &Secret, origin: Arc<Origin>) -> Result<Principal, SignInError> {
         Self::sign_in(self, secret, origin).await
+    }
+
+    async fn acting_for(&self, permit: &PlatformPermit<needs::All>, tenant: TenantId) -> Result<Principal, Error> {
+        self.tenant_act(permit, tenant).await
     }
 
     fn sign_in_failed(&self, client: IpAddr) -> Result<(), TooManyFailures> {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use selfmx_auth::{Denied, Principal};
+use selfmx_auth::{Denied, Permission, Principal};
 use selfmx_domain::AuditAction;
 
 use crate::{Access, Admit, Call, Failure, Reply};
@@ -59,6 +59,15 @@ pub(crate) enum BodySize {
     Email,
 }
 
+/// For which tenant whoever calls a route acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ActsFor {
+    /// Its key's own.
+    Own,
+    /// The one that the path's segment `{tenant_id}` names: for the platform alone.
+    Named,
+}
+
 /// One row of the route table: a method, a pattern, who may call, and the handler.
 pub struct Route<S> {
     pub(crate) verb: Verb,
@@ -68,6 +77,7 @@ pub struct Route<S> {
     pub(crate) body: BodySize,
     pub(crate) parameters: &'static [&'static str],
     pub(crate) action: Option<AuditAction>,
+    pub(crate) actor: ActsFor,
 }
 
 /// A row of the route table as data.
@@ -143,7 +153,16 @@ impl<S: 'static> Route<S> {
         Fut: Future<Output = Answer> + Send + 'static,
     {
         let entry = Entry::Public(Box::new(move |call| Box::pin(handler(call))));
-        Self { verb: Verb::Get, pattern, access: Access::Public, entry, body: BodySize::Usual, parameters: &[], action: None }
+        Self {
+            verb: Verb::Get,
+            pattern,
+            access: Access::Public,
+            entry,
+            body: BodySize::Usual,
+            parameters: &[],
+            action: None,
+            actor: ActsFor::Own,
+        }
     }
 
     /// The same route with query parameters; others are refused.
@@ -156,6 +175,13 @@ impl<S: 'static> Route<S> {
     #[must_use]
     pub fn with_email_body(self) -> Self {
         Self { body: BodySize::Email, ..self }
+    }
+
+    /// The same route for the tenant that the path's segment `{tenant_id}` names: whoever calls it needs a platform key with `*`, and then may there
+    /// what the handler asks for.
+    #[must_use]
+    pub fn for_tenant(self) -> Self {
+        Self { access: Access::Platform(Permission::All), actor: ActsFor::Named, ..self }
     }
 
     /// The same route as a management call: its refusals are noted in the audit log.
@@ -183,6 +209,6 @@ impl<S: 'static> Route<S> {
             let handler = Arc::clone(&handler);
             Ok(Box::new(move |call| Box::pin(handler(admitted, call))))
         }));
-        Self { verb, pattern, access: A::ACCESS, entry, body: BodySize::Usual, parameters: &[], action: None }
+        Self { verb, pattern, access: A::ACCESS, entry, body: BodySize::Usual, parameters: &[], action: None, actor: ActsFor::Own }
     }
 }

@@ -21,7 +21,7 @@ use crate::activity::Activity;
 use crate::body::Body;
 use crate::client_address::client_address;
 use crate::reply::Outgoing;
-use crate::route::{Entry, Gatekeeper, Route};
+use crate::route::{ActsFor, Entry, Gatekeeper, Route};
 use crate::router::{METHODS, Segments};
 use crate::shared::Shared;
 use crate::{Answer, Call, Doorkeeper, Failure, HeadFault, Query, Reply, access_log, cors, credentials, host, marks, rate_headers};
@@ -169,9 +169,19 @@ impl<S: Doorkeeper> Connection<S> {
         route: &Route<S>,
         (head, segments, body): (Parts, Segments, Body),
     ) -> Answer {
-        let admitted = admit(principal)?;
+        let admitted = match route.actor {
+            ActsFor::Own => admit(principal)?,
+            ActsFor::Named => admit(&self.acting(principal, &segments).await?)?,
+        };
         let query = Query::read(head.uri.query(), route.parameters)?;
         admitted(Call::new(Arc::clone(&self.shared.state), head.headers, segments, query, body)).await
+    }
+
+    /// The caller, acting for the tenant that the path names.
+    async fn acting(&self, principal: &Principal, segments: &Segments) -> Result<Principal, Failure> {
+        let permit = principal.platform_permit()?;
+        let tenant = segments.named("tenant_id").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)?;
+        Ok(self.shared.state.acting_for(&permit, tenant).await?)
     }
 
     fn outgoing(&self, reply: Reply, room: Option<OwnedSemaphorePermit>, method: &Method) -> Response<Outgoing> {

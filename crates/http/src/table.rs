@@ -8,6 +8,10 @@ use crate::{Route, RouteInfo};
 
 /// The route table.
 pub(crate) fn table() -> Vec<Route<App>> {
+    own().into_iter().chain(of_tenant()).collect()
+}
+
+fn own() -> Vec<Route<App>> {
     vec![
         Route::public("/health", health::health),
         Route::public("/health/live", health::live),
@@ -30,6 +34,22 @@ pub(crate) fn table() -> Vec<Route<App>> {
         Route::get("/v1/tenants/{tenant_id}", tenants::find).audited(Action::TenantRead),
         Route::put("/v1/tenants/{tenant_id}", tenants::update).audited(Action::TenantUpdate),
         Route::patch("/v1/tenants/{tenant_id}", tenants::update).audited(Action::TenantUpdate),
+    ]
+}
+
+/// What a tenant has, for the platform: the same handlers under the tenant's path.
+fn of_tenant() -> Vec<Route<App>> {
+    vec![
+        Route::post("/v1/tenants/{tenant_id}/send", send::send).with_email_body().for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/emails", emails::list).with_parameters(emails::LIST).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/emails/{id}", emails::find).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/emails/{id}/raw", emails::raw).for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/api-keys", keys::create).audited(Action::KeyCreate).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/api-keys", keys::list).with_parameters(keys::LIST).audited(Action::KeyRead).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/api-keys/{id}", keys::find).audited(Action::KeyRead).for_tenant(),
+        Route::patch("/v1/tenants/{tenant_id}/api-keys/{id}", keys::update).audited(Action::KeyUpdate).for_tenant(),
+        Route::delete("/v1/tenants/{tenant_id}/api-keys/{id}", keys::revoke).audited(Action::KeyRevoke).for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/api-keys/{id}/rotate", keys::rotate).audited(Action::KeyRotate).for_tenant(),
     ]
 }
 
@@ -86,6 +106,16 @@ mod tests {
                 ("GET", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
                 ("PUT", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
                 ("PATCH", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/send", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/emails", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/emails/{id}", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/emails/{id}/raw", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/api-keys", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/api-keys", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/api-keys/{id}", Access::Platform(Permission::All)),
+                ("PATCH", "/v1/tenants/{tenant_id}/api-keys/{id}", Access::Platform(Permission::All)),
+                ("DELETE", "/v1/tenants/{tenant_id}/api-keys/{id}", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/api-keys/{id}/rotate", Access::Platform(Permission::All)),
             ]
         );
     }

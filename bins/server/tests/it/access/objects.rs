@@ -17,9 +17,17 @@ pub(crate) enum Whose {
     Nobodys,
 }
 
+/// What stands between a tenant's id and that of something in it.
+const IN: char = '|';
+
+/// Patterns that begin so and go on are what a tenant has, for the platform; the same as what its own keys find without the beginning.
+const UNDER_TENANT: &str = "/v1/tenants/{tenant_id}/";
+
 /// The body that a route takes.
 pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
-    match (route.method, route.pattern) {
+    let pattern = route.pattern.replace("/v1/tenants/{tenant_id}/", "/v1/");
+    let pattern = if route.pattern.contains(UNDER_TENANT) { pattern.as_str() } else { route.pattern };
+    match (route.method, pattern) {
         ("GET" | "DELETE", _) | ("POST", "/v1/test-smtp") => None,
         ("PATCH", "/v1/api-keys/{id}") => Some(json!({"name": "Changed"})),
         ("POST", "/v1/api-keys/{id}/rotate") => Some(json!({})),
@@ -39,8 +47,14 @@ pub(crate) async fn make(world: &World, tenants: &Tenants, pattern: &str, whose:
         Whose::Platforms => None,
         Whose::Nobodys => return never_made(&Box::pin(make(world, tenants, pattern, Whose::Platforms)).await),
     };
-    if pattern.starts_with("/v1/tenants/") {
-        return tenant.cloned().unwrap_or_else(|| "tenant_default".to_owned());
+    if let Some(rest) = pattern.strip_prefix("/v1/tenants/{tenant_id}") {
+        let tenant = tenant.cloned().unwrap_or_else(|| "tenant_default".to_owned());
+        if !rest.contains("{id}") {
+            return tenant;
+        }
+        let inside = Tenants { owner: tenant.clone(), other: tenants.other.clone() };
+        let id = Box::pin(make(world, &inside, &format!("/v1{rest}"), Whose::Owners)).await;
+        return format!("{tenant}{IN}{id}");
     }
     let key = world.key(json!({"name": "Object", "permissions": ["send"], "tenant_id": tenant})).await;
     if pattern.starts_with("/v1/api-keys/") {
@@ -67,7 +81,8 @@ pub(crate) fn has_id(pattern: &str) -> bool {
     pattern.contains("{id}") || pattern.contains("{tenant_id}")
 }
 
-/// The path of a pattern with this id.
+/// The path of a pattern with this id, or with that of a tenant and of something in it.
 pub(crate) fn path(pattern: &str, id: &str) -> String {
-    pattern.replace("{id}", id).replace("{tenant_id}", id)
+    let (tenant, id) = id.split_once(IN).unwrap_or((id, id));
+    pattern.replace("{id}", id).replace("{tenant_id}", tenant)
 }
