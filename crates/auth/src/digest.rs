@@ -57,6 +57,11 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_none_of_it() {
+        assert_eq!(format!("{:?}", Digest::of("abc")), "Digest(..)");
+    }
+
+    #[test]
     fn one_changed_bit_anywhere_is_another_digest() {
         let digest = Digest::of("abc");
         assert!(digest.matches(&Digest::of("abc")));

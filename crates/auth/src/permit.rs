@@ -209,6 +209,24 @@ mod tests {
     }
 
     #[test]
+    fn a_permit_says_what_it_is_of_and_whose() {
+        let principal = model::recognised(ApiKey::environment(NOW)).unwrap();
+        let (permit, platform) = (principal.permit::<needs::Send>().unwrap(), principal.platform_permit::<needs::LogsRead>().unwrap());
+        assert_eq!(format!("{permit:?}"), "Permit(send, tenant_default, key_default)");
+        assert_eq!(format!("{platform:?}"), "PlatformPermit(logs:read, key_default)");
+        assert_eq!((permit.key_id(), platform.key_id()), (ApiKeyId::DEFAULT, ApiKeyId::DEFAULT));
+        assert_eq!((permit.origin(), platform.origin()), (principal.origin().as_ref(), principal.origin().as_ref()));
+        assert_eq!((permit.key_tenant(), permit.mode(), permit.tenant_then().id), (None, Mode::Live, permit.tenant()));
+        let [tenant, _] = model::tenants();
+        let key = ApiKey {
+            authority: Authority { tenant: Some(tenant), mode: Mode::Test, ..Authority::everything() },
+            ..ApiKey::environment(NOW)
+        };
+        let permit = model::recognised(key).unwrap().permit::<needs::Send>().unwrap();
+        assert_eq!((permit.key_tenant(), permit.mode(), permit.tenant()), (Some(tenant), Mode::Test, tenant));
+    }
+
+    #[test]
     fn who_acts_for_another_tenant_has_to_hold_the_wildcard_still() {
         let [other, _] = model::tenants();
         let admin = |key: &mut ApiKey| key.authority = Authority::everything();
