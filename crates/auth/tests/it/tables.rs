@@ -50,6 +50,18 @@ fn granting_name(error: &GrantError) -> &'static str {
     }
 }
 
+/// The same for what is denied.
+const fn denied_name(denied: &Denied) -> &'static str {
+    match denied {
+        Denied::Permission(_) => "Permission",
+        Denied::Platform(_) => "Platform",
+        Denied::Sender => "Sender",
+        Denied::Domain(_) => "Domain",
+        Denied::Template => "Template",
+        Denied::Suspended => "Suspended",
+    }
+}
+
 fn grant(change: fn(&mut Wanted)) -> Result<(), GrantError> {
     let mut wanted = Wanted::new("Wanted".parse().unwrap(), Permission::Send.into());
     change(&mut wanted);
@@ -186,6 +198,8 @@ fn what_is_told_helps_and_gives_nothing_away() {
         (Denied::Template, "this API key may only send by the templates that it is limited to"),
         (Denied::Suspended, "this tenant is suspended: it can send again when the platform resumes it"),
     ];
+    let names: BTreeSet<_> = denials.iter().map(|(denied, _)| denied_name(denied)).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
     for (denied, text) in denials {
         assert_eq!(denied.to_string(), text);
     }
