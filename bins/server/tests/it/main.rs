@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod acting;
 mod audit;
 mod changes;
 mod conventions;
