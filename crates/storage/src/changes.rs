@@ -6,6 +6,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use selfmx_domain::{ApiKeyId, TenantId};
 
 use crate::Store;
+use crate::memory::Changed;
 
 /// The channel on which changes are announced, each by the id of what has changed.
 pub(crate) const CHANNEL: &str = "selfmx_changes";
@@ -22,10 +23,14 @@ impl Store {
     }
 
     /// Forgets what this node remembers of a key.
-    pub(crate) fn key_forget(&self, _id: ApiKeyId) {}
+    pub(crate) fn key_forget(&self, id: ApiKeyId) {
+        self.memory.forget(Changed::Key(id));
+    }
 
     /// Forgets what this node remembers of a tenant and of all its keys.
-    pub(crate) fn tenant_forget(&self, _id: TenantId) {}
+    pub(crate) fn tenant_forget(&self, id: TenantId) {
+        self.memory.forget(Changed::Tenant(id));
+    }
 }
 
 async fn announce(connection: &mut AsyncPgConnection, changed: &str) -> Result<(), DieselError> {

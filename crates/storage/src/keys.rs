@@ -1,16 +1,13 @@
 //! API keys: made, found, changed, revoked. Of a secret only its digest comes in here.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::dsl::{IntoBoxed, now, sql};
+use diesel::dsl::{IntoBoxed, sql};
 use diesel::result::Error as DieselError;
-use diesel::sql_types::{BigInt, Bool, Nullable, Timestamptz};
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, IntoSql, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
-};
+use diesel::sql_types::{BigInt, Nullable, Timestamptz};
+use diesel::{ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
-use selfmx_auth::{ApiKey, Digest, Grant, KeyChange, Permit, Reach, Secret, StoredKey, System, Wanted, needs};
+use selfmx_auth::{ApiKey, Grant, KeyChange, Permit, Reach, Secret, System, Wanted, needs};
 use selfmx_domain::{ApiKeyId, AuditAction, Mode, TenantId};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -19,20 +16,10 @@ use crate::audit::{Entry, key_json};
 use crate::key_rows::{BoundsRow, KeyRow, NewKeyRow};
 use crate::schema::{api_keys, tenants};
 use crate::store::{change, read};
-use crate::tenant_rows::TenantRow;
 use crate::{Error, Store};
 
 /// The advisory lock under which the first key is made: the bytes of `selfmx`, then `k`.
 const FIRST_KEY_LOCK: i64 = 0x0073_656c_666d_786b;
-
-/// A key that was found by the digest of its secret, and the database's time at that moment.
-#[derive(Debug)]
-pub struct FoundKey {
-    /// The key.
-    pub stored: Arc<StoredKey>,
-    /// When it was looked up, by the database's clock.
-    pub at: OffsetDateTime,
-}
 
 impl Store {
     /// Makes a key of the digest of its secret and the secret's last characters.
@@ -232,31 +219,6 @@ impl Store {
         self.audit(connection, action, entry).await?;
         self.key_announce(connection, new.id).await?;
         Ok(())
-    }
-
-    /// The key that is recognised by the secret of this digest, now or before its last rotation, whatever its state.
-    ///
-    /// It takes no permit: this is where permits come from.
-    ///
-    /// # Errors
-    ///
-    /// Where the database cannot.
-    pub async fn key_find_by_digest(&self, digest: Digest) -> Result<Option<FoundKey>, Error> {
-        let found: Option<(KeyRow, TenantRow, OffsetDateTime)> = read!(self, connection => {
-            let octets = digest.as_bytes().as_slice();
-            let acts_for = sql::<Bool>("tenants.id = coalesce(api_keys.tenant_id, '00000000-0000-0000-0000-000000000000')");
-            let query = api_keys::table.inner_join(tenants::table.on(acts_for));
-            let query = query.filter(api_keys::digest.nullable().eq(octets).or(api_keys::previous_digest.eq(octets)));
-            let query = query.filter(tenants::deleted_at.is_null());
-            query.select((KeyRow::as_select(), TenantRow::as_select(), now.into_sql::<Timestamptz>())).first(connection).await.optional()
-        })
-        .await?;
-        let found = found.map(|(key, tenant, at)| {
-            let (digests, key) = key.into_parts()?;
-            let stored = StoredKey { digests, key, tenant: Arc::new(tenant.into_tenant()?) };
-            Ok(FoundKey { stored: Arc::new(stored), at })
-        });
-        found.transpose()
     }
 
     /// The key with this id, where the permit reaches it.

@@ -24,6 +24,9 @@
 //!
 //! Invariant: times come from the database's clock; ours serves for ids.
 //!
+//! Invariant: what a node remembers of keys and tenants counts for less than a second after it last proved that it hears of all changes; a
+//! [`Store`] that nobody lets [listen](Store::listen) asks the database each time.
+//!
 //! Invariant: what a [`Vault`] sealed opens with its key and in its place only.
 
 mod accept;
@@ -42,13 +45,16 @@ mod key_rows;
 mod key_use;
 mod keys;
 mod lease;
+mod listen;
 mod loan;
+mod memory;
 mod migrate;
 mod pages;
 mod pool;
 mod queue;
 mod schema;
 mod settle;
+mod sign_in;
 mod store;
 mod tenant_rows;
 mod tenants;
@@ -63,11 +69,11 @@ pub use error::Error;
 pub use health::Durability;
 pub use key_list::RevokedKeys;
 pub use key_use::WhichUses;
-pub use keys::FoundKey;
 pub use lease::Lease;
 pub use migrate::migrate;
 pub use pool::PoolSettings;
 pub use queue::{Delivery, LeaseKey, Waiting};
 pub use settle::{Outcome, Settlement};
+pub use sign_in::FoundKey;
 pub use store::Store;
 pub use vault::{KeyId, Place, Sealed, SecretKey, Vault, VaultError};

@@ -8,6 +8,7 @@ use crate::Error;
 use crate::address::DatabaseAddress;
 use crate::key_use::KeyUses;
 use crate::loan::Loan;
+use crate::memory::Memory;
 use crate::pool::{Pool, PoolSettings};
 use crate::vault::Vault;
 use crate::wake::Wake;
@@ -21,6 +22,7 @@ pub struct Store {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) wake: Wake,
+    pub(crate) memory: Memory,
     pub(crate) key_uses: KeyUses,
     vault: Arc<Vault>,
 }
@@ -36,6 +38,7 @@ impl Store {
             clock,
             entropy,
             wake: Wake::default(),
+            memory: Memory::default(),
             key_uses: KeyUses::default(),
             vault: Arc::new(vault),
         }

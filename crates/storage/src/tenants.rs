@@ -1,7 +1,5 @@
 //! Tenants: made, changed, found and listed, by the platform alone.
 
-use std::sync::Arc;
-
 use diesel::dsl::{IntoBoxed, now};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
@@ -73,18 +71,6 @@ impl Store {
         self.audit(connection, action, entry).await?;
         self.tenant_announce(connection, new.id).await?;
         Ok(())
-    }
-
-    /// The tenant on which platform keys act, as it is now.
-    ///
-    /// # Errors
-    ///
-    /// Where the database cannot.
-    pub async fn tenant_default(&self) -> Result<Arc<Tenant>, Error> {
-        let id = TenantId::DEFAULT.as_uuid();
-        let query = || tenants::table.find(id).select(TenantRow::as_select());
-        let row: TenantRow = read!(self, connection => query().first(connection).await).await?;
-        Ok(Arc::new(row.into_tenant()?))
     }
 
     /// The tenant with this id.

@@ -29,4 +29,5 @@ mod seed;
 mod send;
 mod smtp;
 mod tenants;
+mod two_nodes;
 mod world;

@@ -3,41 +3,11 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use selfmx_storage::Store;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::node::{Node, listeners};
 use crate::place::{LONG, Place, accept, permit};
-
-/// A node that listens.
-struct Node {
-    store: Store,
-    stop: CancellationToken,
-    listening: JoinHandle<()>,
-}
-
-impl Node {
-    /// Returns once it listens: it then looks for what came while it did not.
-    async fn listening(place: &Place) -> Self {
-        let (store, stop) = (place.other_store(), CancellationToken::new());
-        let (listener, address, token) = (store.clone(), place.address(), stop.clone());
-        let listening = tokio::spawn(async move { listener.listen(&address, token).await });
-        let node = Self { store, stop, listening };
-        node.wakes().await;
-        node
-    }
-
-    async fn wakes(&self) {
-        timeout(LONG, self.store.work_arrived()).await.expect("the node is woken");
-    }
-}
-
-/// The server processes of those who listen.
-async fn listeners(place: &Place) -> Vec<String> {
-    let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND (query = 'SELECT pg_backend_pid()' OR query LIKE 'NOTIFY%')";
-    place.database.query_texts(sql).await
-}
 
 #[tokio::test]
 async fn work_that_one_node_accepts_wakes_another() {
