@@ -88,4 +88,4 @@ ALTER TABLE queue ADD COLUMN held boolean NOT NULL DEFAULT false;
 
 DROP INDEX queue_by_turn;
 CREATE INDEX queue_by_turn ON queue (priority, due_at) WHERE NOT held;
-CREATE INDEX queue_held ON queue (tenant_id) WHERE held;
+CREATE INDEX queue_held ON queue (tenant_id, priority, due_at) WHERE held;

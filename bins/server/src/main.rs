@@ -15,6 +15,7 @@ mod serve;
 mod settings;
 mod signals;
 mod tls;
+mod upkeep;
 
 use std::process::ExitCode;
 

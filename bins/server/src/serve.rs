@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::first_key;
 use crate::settings::{Door, Settings};
 use crate::signals::Signals;
+use crate::upkeep;
 
 /// Beyond this the server stops whatever is still under way; leases that are lost run out by themselves.
 const DRAIN: Duration = Duration::from_secs(29);
@@ -73,6 +74,7 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(listen_for_work(store.clone(), opened.address.clone(), background.clone()));
+    tasks.spawn(upkeep::bring_back(store.clone(), system, background.clone()));
     tasks.spawn(write_key_use(store, background.clone()));
     let served = until_drained(listener, App::new(parts), settings.door.http, worker, signals).await;
     background.cancel();

@@ -1,4 +1,4 @@
-//! Tenants: create, list, find, change; for the platform alone.
+//! Tenants: create, list, find, change, suspend, resume; for the platform alone.
 
 use selfmx_auth::{PlatformPermit, needs};
 use selfmx_domain::{Page, PageRequest, Tenant, TenantChange, TenantId, TenantProfile};
@@ -40,5 +40,23 @@ impl App {
     /// [`Error::NotFound`] where there is none.
     pub async fn tenant_find(&self, permit: &PlatformPermit<needs::All>, id: TenantId) -> Result<Tenant, Error> {
         self.store.tenant_find(permit, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Suspends the tenant with this id; one that is suspended already stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there is none.
+    pub async fn tenant_suspend(&self, permit: &PlatformPermit<needs::All>, id: TenantId) -> Result<Tenant, Error> {
+        self.store.tenant_suspend(permit, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Lets the tenant with this id send again; one that is active stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there is none.
+    pub async fn tenant_resume(&self, permit: &PlatformPermit<needs::All>, id: TenantId) -> Result<Tenant, Error> {
+        self.store.tenant_resume(permit, id).await?.ok_or(Error::NotFound)
     }
 }

@@ -34,6 +34,8 @@ fn own() -> Vec<Route<App>> {
         Route::get("/v1/tenants/{tenant_id}", tenants::find).audited(Action::TenantRead),
         Route::put("/v1/tenants/{tenant_id}", tenants::update).audited(Action::TenantUpdate),
         Route::patch("/v1/tenants/{tenant_id}", tenants::update).audited(Action::TenantUpdate),
+        Route::post("/v1/tenants/{tenant_id}/suspend", tenants::suspend).audited(Action::TenantSuspend),
+        Route::post("/v1/tenants/{tenant_id}/resume", tenants::resume).audited(Action::TenantResume),
     ]
 }
 
@@ -106,6 +108,8 @@ mod tests {
                 ("GET", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
                 ("PUT", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
                 ("PATCH", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/suspend", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/resume", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/send", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/emails", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/emails/{id}", Access::Platform(Permission::All)),

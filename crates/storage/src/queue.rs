@@ -49,17 +49,34 @@ pub struct Waiting {
     pub queued: Queued,
 }
 
+/// How often one call looks for work behind what had to be set aside.
+const LOOKS: usize = 8;
+
 impl Store {
     /// Leases up to `count` emails that are due, high priority first, first in first out within each. Leases run out `duration` from now, by the
     /// database's clock, and another worker may take the work.
+    ///
+    /// What a tenant has queued that is suspended or deleted is not leased: its turn passes, and it is [set aside](Self::queue_resume).
     ///
     /// # Errors
     ///
     /// Where the database cannot.
     pub async fn queue_lease(&self, _system: &System, count: u16, duration: Duration) -> Result<Vec<Lease<Delivery>>, Error> {
-        let claim = Claim { count: i64::from(count), millis: millis(duration) };
-        let rows: Vec<Row> = change!(self, connection => claim.get_results(connection).await).await?;
-        Ok(rows.into_iter().filter_map(readable).collect())
+        for _ in 0..LOOKS {
+            let claim = Claim { count: i64::from(count), millis: millis(duration) };
+            let rows: Vec<Row> = change!(self, connection => claim.get_results(connection).await).await?;
+            let (leased, set_aside): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.1.is_some());
+            if set_aside.is_empty() {
+                return Ok(leased.into_iter().filter_map(readable).collect());
+            }
+            // There may be work behind what was set aside.
+            self.work_suspected();
+            if !leased.is_empty() {
+                return Ok(leased.into_iter().filter_map(readable).collect());
+            }
+            self.queue_set_aside().await?;
+        }
+        Ok(Vec::new())
     }
 
     /// Keeps leases for another `duration` from now. It tells whose: the others had run out and were taken by another worker.
@@ -103,7 +120,7 @@ impl Store {
         found.ok_or(Error::Unreadable("messages"))
     }
 
-    /// How many emails have something left to do.
+    /// How many emails have something left to do, now or as soon as their tenant may send again.
     ///
     /// # Errors
     ///

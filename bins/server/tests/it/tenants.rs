@@ -1,10 +1,11 @@
-//! `/v1/tenants`: made, changed, listed and found, by the platform alone.
+//! `/v1/tenants`: made, changed, listed, found, suspended and resumed, by the platform alone.
 
+use selfmx_testing::{Fault, Phase, Sink, SinkSettings};
 use serde_json::{Value, json};
 
 use crate::forms::{is_id, is_time};
-use crate::process::KEY;
-use crate::world::{World, fault, refuses, text};
+use crate::process::{KEY, until};
+use crate::world::{World, email, fault, port, refuses, text};
 
 #[tokio::test]
 async fn a_tenant_is_made_found_and_listed_newest_first() {
@@ -138,4 +139,70 @@ async fn a_tenant_s_key_acts_within_its_tenant_and_a_platform_key_on_the_default
     assert_eq!((found(&default.secret, &theirs).await, found(&default.secret, &ours).await), (404, 200));
     // Being confined to the default tenant is not being a platform key.
     assert_eq!(world.server.ask("GET", "/v1/tenants", Some(&default.secret), None).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_suspended_tenant_is_shown_as_such_and_sends_nothing_until_it_is_resumed() {
+    let world = World::start().await;
+    let tenant = world.tenant("Acme").await;
+    let key = world.key(json!({"name": "All", "permissions": ["*"], "tenant_id": tenant})).await;
+    let path = format!("/v1/tenants/{tenant}");
+    let turn = async |turn: &str| {
+        let answer = world.server.ask("POST", &format!("{path}/{turn}"), Some(KEY), None).await;
+        assert_eq!(answer.status, 200, "{turn}: {}", answer.json());
+        assert_eq!(world.get(&path).await.json(), answer.json());
+        answer.json()
+    };
+    let sends = async || world.server.ask("POST", "/v1/send", Some(&key.secret), Some(&email(&json!({})))).await;
+    let before = world.get(&path).await.json();
+    assert_eq!(turn("resume").await, before);
+    let suspended = turn("suspend").await;
+    assert_eq!((&suspended["status"], &suspended["suspended_at"]), (&json!("suspended"), &suspended["updated_at"]));
+    assert!(is_time(&suspended["suspended_at"]), "{suspended}");
+    assert_eq!(fault(&sends().await), (403, "tenant_suspended".to_owned(), String::new()));
+    assert_eq!(turn("suspend").await, suspended);
+    // What it sent it can read, and it can be changed.
+    assert_eq!(world.server.ask("GET", "/v1/emails", Some(&key.secret), None).await.status, 200);
+    let renamed = world.server.ask("PATCH", &path, Some(KEY), Some(&json!({"name": "New"}))).await.json();
+    assert_eq!((&renamed["status"], &renamed["suspended_at"]), (&json!("suspended"), &suspended["suspended_at"]));
+    let resumed = turn("resume").await;
+    assert_eq!((&resumed["status"], resumed.get("suspended_at")), (&json!("active"), None));
+    assert_eq!(sends().await.status, 202);
+    for tenant in ["tenant_01h455vb4pex5vsknk084sn02q", "tenant_abc"] {
+        for turn in ["suspend", "resume"] {
+            let answer = world.server.ask("POST", &format!("/v1/tenants/{tenant}/{turn}"), Some(KEY), None).await;
+            assert_eq!(fault(&answer).1, "not_found", "{tenant} {turn}");
+        }
+    }
+}
+
+/// What waits for another attempt when its tenant is suspended waits until it is resumed; the others' mail goes on.
+#[tokio::test]
+async fn what_a_suspended_tenant_has_queued_is_held_and_delivered_once_it_is_resumed() {
+    let later = Fault::reply(Phase::Rcpt, "450 4.2.1 Come back later").for_local("later").on_first_connections(1);
+    let sink = Sink::start(SinkSettings { faults: vec![later], ..SinkSettings::default() }).await;
+    let world = World::relayed(sink.address(), &[("QUEUE_RETRY_DELAY", "3600"), ("SMTP_POOL_SIZE", "1")]).await;
+    let tenant = world.tenant("Acme").await;
+    let key = world.key(json!({"name": "All", "permissions": ["*"], "tenant_id": tenant})).await;
+    let id = world.send_as(&key.secret, json!({"to": "later@r.example"})).await;
+    until(&world.database, "SELECT count(*) FROM recipients WHERE attempts = 1", "1").await;
+    let turn = async |turn: &str| {
+        let answer = world.server.ask("POST", &format!("/v1/tenants/{tenant}/{turn}"), Some(KEY), None).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
+    };
+    turn("suspend").await;
+    world.database.execute("UPDATE queue SET due_at = now() - interval '1 hour'").await;
+    let other = world.send(json!({"to": "fine@r.example"})).await;
+    assert_eq!(world.settled(&other).await["status"], "delivered");
+    until(&world.database, "SELECT count(*) FROM queue WHERE held", "1").await;
+    assert_eq!(sink.ledger().delivered().len(), 1);
+    // A later connection, to which the sink gives no such answer.
+    assert_eq!(world.server.ask("GET", &format!("/v1/emails/{id}"), Some(&key.secret), None).await.json()["status"], "queued");
+    let world =
+        world.restarted(&[("SMTP_HOST", &sink.address().ip().to_string()), ("SMTP_PORT", &port(&sink)), ("SMTP_TLS", "false")]).await;
+    world.server.ask("POST", &format!("/v1/tenants/{tenant}/resume"), Some(KEY), None).await;
+    until(&world.database, "SELECT count(*) FROM queue", "0").await;
+    let email = world.server.ask("GET", &format!("/v1/emails/{id}"), Some(&key.secret), None).await.json();
+    assert_eq!((&email["status"], &email["recipients"][0]["attempts"]), (&json!("delivered"), &json!(2)));
+    assert_eq!(sink.ledger().delivered().len(), 2);
 }

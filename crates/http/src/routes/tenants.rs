@@ -37,3 +37,15 @@ pub(crate) async fn update(permit: PlatformPermit<needs::All>, mut call: Call<Ap
     let tenant = call.state().tenant_update(&permit, id, change.into()).await?;
     Reply::ok(&TenantView::from(&tenant))
 }
+
+/// `POST /v1/tenants/{tenant_id}/suspend`.
+pub(crate) async fn suspend(permit: PlatformPermit<needs::All>, call: Call<App>) -> Answer {
+    let tenant = call.state().tenant_suspend(&permit, call.tenant_id()?).await?;
+    Reply::ok(&TenantView::from(&tenant))
+}
+
+/// `POST /v1/tenants/{tenant_id}/resume`.
+pub(crate) async fn resume(permit: PlatformPermit<needs::All>, call: Call<App>) -> Answer {
+    let tenant = call.state().tenant_resume(&permit, call.tenant_id()?).await?;
+    Reply::ok(&TenantView::from(&tenant))
+}

@@ -11,6 +11,7 @@
 mod accept;
 mod emails;
 mod health;
+mod hold;
 mod keys;
 mod memory;
 mod migrate;

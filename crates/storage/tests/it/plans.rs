@@ -1,10 +1,12 @@
 //! Statements are planned once and used for long: what they read must not grow with the tables.
 
-use selfmx_domain::{EmailFilter, PageLimit, PageRequest, PageStart};
+use selfmx_auth::Principal;
+use selfmx_domain::{EmailFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile};
 use selfmx_storage::{Lease, PoolSettings, Store};
 
 use crate::place::{LONG, Place, accept, admin, new_tenant, permit, store, system, tenant_admin};
 use crate::settle::{deferred, delivered};
+use crate::tenants::platform;
 
 /// A plan that is made while the queue is nearly empty, which it is most of the time, is the one that a sudden burst meets.
 #[tokio::test]
@@ -72,6 +74,58 @@ async fn an_idle_tenant_s_list_reads_nobody_else_s_rows() {
         drop(one);
         let read = blocks_read_in_the_end(&place).await - before;
         assert!(read < 200, "{read} blocks were read to show {shown}");
+    }
+}
+
+/// A suspended tenant's backlog is set aside in bounded steps, once; whoever comes after it is as fast as without it, and so are the looks for what
+/// is to come back.
+#[tokio::test]
+async fn a_suspended_tenant_s_backlog_at_the_head_of_the_queue_costs_the_others_little() {
+    let place = Place::new().await;
+    place.database.execute(&format!("ALTER DATABASE {} SET plan_cache_mode = force_generic_plan", place.database.name())).await;
+    place.database.execute("ALTER TABLE queue SET (autovacuum_enabled = off)").await;
+    let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
+    let profile = TenantProfile::named("Other".parse().unwrap());
+    let other = tenant_admin(one.tenant_create(&platform(), &profile).await.unwrap().id);
+    // The plans are made while there is next to nothing.
+    work_as(&one, &other, 12).await;
+    place.fill(100_000, "1", "now() - interval '1 hour'").await;
+    one.tenant_suspend(&platform(), TenantId::DEFAULT).await.unwrap();
+    let mut looks = 0;
+    while place.ask("SELECT count(*) FROM queue WHERE NOT held").await != "0" {
+        assert!(one.queue_lease(&system(), 20, LONG).await.unwrap().is_empty());
+        looks += 1;
+    }
+    assert!(looks < 20, "{looks}");
+    drop(one);
+    let mut read = Vec::new();
+    for step in 0..3 {
+        let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
+        let before = blocks_read_in_the_end(&place).await;
+        match step {
+            0 => work_as(&one, &other, 1).await,
+            1 => assert_eq!(one.queue_resume(&system()).await.unwrap(), 0),
+            _ => {
+                one.tenant_resume(&platform(), TenantId::DEFAULT).await.unwrap();
+                assert_eq!(one.queue_resume(&system()).await.unwrap(), 200);
+            }
+        }
+        drop(one);
+        read.push(blocks_read_in_the_end(&place).await - before);
+    }
+    assert!(read[0] < 3_000 && read[1] < 50 && read[2] < 5_000, "{read:?}");
+}
+
+/// Twenty mails of a tenant's, accepted, leased and settled, `times` times.
+async fn work_as(store: &Store, key: &Principal, times: usize) {
+    for _ in 0..times {
+        for _ in 0..20 {
+            accept(store, &key.permit().unwrap(), |_| {}).await;
+        }
+        let leases = store.queue_lease(&system(), 20, LONG).await.unwrap();
+        assert_eq!(leases.len(), 20);
+        let settlements: Vec<_> = leases.into_iter().map(delivered).collect();
+        assert_eq!(store.queue_settle(&system(), &settlements).await.unwrap().len(), 20);
     }
 }
 
