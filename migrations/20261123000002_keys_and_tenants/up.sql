@@ -72,8 +72,12 @@ CREATE TABLE quota_days (
     tenant_id uuid NOT NULL,
     day date NOT NULL,
     emails integer NOT NULL,
+    -- How many of them the latest statement was granted.
+    granted integer NOT NULL,
     PRIMARY KEY (tenant_id, day)
 ) WITH (fillfactor = 50);
+
+CREATE INDEX quota_days_by_day ON quota_days (day);
 
 -- How many requests a tenant's keys have made, written behind.
 CREATE TABLE usage_months (

@@ -1,6 +1,8 @@
 //! Why a caller did not get what it asked for.
 
-use selfmx_auth::{Denied, GrantError};
+use std::time::Duration;
+
+use selfmx_auth::{Denied, GrantError, Unrecognised};
 use selfmx_domain::{FieldError, Problem};
 
 /// Why a caller did not get what it asked for. The text is for the caller; causes are behind it, for the log.
@@ -16,6 +18,15 @@ pub enum Error {
     /// The key may not do this.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The key is not valid any more.
+    #[error(transparent)]
+    Unrecognised(#[from] Unrecognised),
+    /// The tenant has had as many emails accepted as it may in a day.
+    #[error("this tenant has sent as many emails as it may today")]
+    QuotaExceeded {
+        /// How long the day still lasts.
+        retry_after: Duration,
+    },
     /// The wanted key would do more than its maker.
     #[error(transparent)]
     Grant(GrantError),
@@ -47,6 +58,7 @@ impl From<selfmx_storage::Error> for Error {
             selfmx_storage::Error::NoSuchTenant => Self::Invalid(Problem::NoSuchTenant.at("tenant_id")),
             selfmx_storage::Error::Invalid(error) => Self::Invalid(error),
             selfmx_storage::Error::Denied(denied) => Self::Denied(denied),
+            selfmx_storage::Error::QuotaExceeded { retry_after } => Self::QuotaExceeded { retry_after },
             selfmx_storage::Error::Grant(error) => error.into(),
             error if error.is_transient() => Self::Unavailable { source: error },
             error => Self::Internal { source: Box::new(error) },

@@ -1,10 +1,10 @@
 //! Sending: compose the message, then accept all of it at once.
 
-use selfmx_auth::{Consented, Permit, needs};
+use selfmx_auth::{Consented, Permit, Unrecognised, needs};
 use selfmx_domain::{Draft, EmailId};
 use selfmx_mail::{Identity, Message, compose};
-use selfmx_storage::Acceptance;
 pub use selfmx_storage::Accepted as AcceptedEmail;
+use selfmx_storage::{Acceptance, Error as StoreError};
 
 use crate::{App, Error};
 
@@ -16,12 +16,18 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] where the key or its tenant may not send this; otherwise where the store cannot. Then nothing was accepted.
+    /// [`Error::Denied`] where the key or its tenant may not send this, [`Error::QuotaExceeded`] where the tenant may send no more today. Where the tenant
+    /// was deleted meanwhile, [`Error::Unrecognised`] to a key of its own and [`Error::NotFound`] to the platform's, which is what their next requests
+    /// are told. Otherwise where the store cannot. In each case nothing was accepted.
     pub async fn email_send(&self, permit: &Permit<needs::Send>, draft: Draft) -> Result<AcceptedEmail, Error> {
         let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
         let (consented, message) = composed(permit.consent(draft, None)?, identity).await?;
         let acceptance = Acceptance { id: identity.id, consented, message: message.into_octets() };
-        Ok(self.store.email_accept(acceptance).await?)
+        self.store.email_accept(acceptance).await.map_err(|error| match (error, permit.key_tenant()) {
+            (StoreError::NoSuchTenant, Some(_)) => Unrecognised.into(),
+            (StoreError::NoSuchTenant, None) => Error::NotFound,
+            (error, _) => error.into(),
+        })
     }
 }
 

@@ -13,6 +13,7 @@ pub struct Consented {
     tenant: TenantId,
     key: ApiKeyId,
     mode: Mode,
+    limited: bool,
 }
 
 impl Consented {
@@ -39,6 +40,12 @@ impl Consented {
     pub const fn mode(&self) -> Mode {
         self.mode
     }
+
+    /// Whether the tenant had a daily quota when the key was recognised. Whether it has one, and what is left of it, is for the store to say.
+    #[must_use]
+    pub const fn is_limited(&self) -> bool {
+        self.limited
+    }
 }
 
 impl Permit<needs::Send> {
@@ -59,7 +66,8 @@ impl Permit<needs::Send> {
             (allowed @ Allowed::Only(_), Some(template)) if !allowed.allows(&template) => return Err(Denied::Template),
             (Allowed::Only(_), Some(_)) => {}
         }
-        Ok(Consented { draft, tenant: self.tenant(), key: self.key_id(), mode: self.mode() })
+        let limited = tenant.profile.daily_limit().is_some();
+        Ok(Consented { draft, tenant: self.tenant(), key: self.key_id(), mode: self.mode(), limited })
     }
 }
 

@@ -144,8 +144,8 @@ impl Default for Limits {
 /// The parts of a request to send, each valid in itself.
 #[derive(Clone, Debug)]
 pub struct DraftParts {
-    /// Who it is from.
-    pub from: Mailbox,
+    /// Who it is from; absent: as the [defaults](crate::SenderDefaults) have it.
+    pub from: Option<Mailbox>,
     /// Recipients in `To`.
     pub to: Vec<Mailbox>,
     /// Recipients in `Cc`.
@@ -177,7 +177,7 @@ impl DraftParts {
     #[must_use]
     pub fn new(from: Mailbox, to: Vec<Mailbox>, subject: Subject) -> Self {
         Self {
-            from,
+            from: Some(from),
             to,
             cc: Vec::new(),
             bcc: Vec::new(),
@@ -214,9 +214,10 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// A [`FieldError`] that names the field: no recipient, no body, more of something than `limits` allow, a content id used twice, a
+    /// A [`FieldError`] that names the field: no sender, no recipient, no body, more of something than `limits` allow, a content id used twice, a
     /// header given twice.
     pub fn new(parts: DraftParts, limits: &Limits) -> Result<Self, FieldError> {
+        let from = parts.from.ok_or_else(|| Problem::Missing.at("from"))?;
         bounded(parts.reply_to.len(), limits.reply_to, "addresses", "reply_to")?;
         check_headers(&parts.headers, limits)?;
         bounded(parts.tags.len(), limits.tags, "tags", "tags")?;
@@ -224,7 +225,7 @@ impl Draft {
         Ok(Self {
             recipients: Recipients::new(parts.to, parts.cc, parts.bcc, limits.recipients)?,
             body: Body::new(parts.text, parts.html)?,
-            from: parts.from,
+            from,
             reply_to: parts.reply_to,
             subject: parts.subject,
             headers: parts.headers,
@@ -356,6 +357,7 @@ mod tests {
     #[test]
     fn what_is_missing_or_too_much_is_named() {
         assert!(Draft::new(parts(), &Limits::default()).is_ok());
+        assert_eq!(refused(|parts| parts.from = None), Problem::Missing.at("from"));
         assert_eq!(refused(|parts| parts.to.clear()).field, "to");
         assert_eq!(refused(|parts| parts.text = None), Problem::NoBody.at("text"));
         assert_eq!(refused(|parts| parts.html = Some("a\0".to_owned())).field, "html");

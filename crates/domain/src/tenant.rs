@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::{Address, Change, DisplayName, Domain, FieldError, Mailbox, Name, Problem, RateLimit, TenantId};
+use crate::{Address, Change, DisplayName, Domain, DraftParts, FieldError, Mailbox, Name, Problem, RateLimit, TenantId};
 
 /// A tenant.
 #[derive(Clone, Debug)]
@@ -44,19 +44,33 @@ pub struct TenantProfile {
     pub relay: Option<TenantRelay>,
     /// The most that all its keys together may request; absent: the server's limit for each of them. No key of its own may have more.
     pub rate_limit: Option<RateLimit>,
-    /// The most emails that it may send in a day (UTC); absent: any number.
+    /// The most emails that it may send in a day (UTC); absent or 0: any number.
     pub emails_per_day: Option<u32>,
 }
 
 /// What an email says where its request does not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SenderDefaults {
-    /// The name beside the address.
+    /// The name beside [that address](Self::from_address). It is put beside no other: a sender that a request names is taken as it stands.
     pub from_name: Option<DisplayName>,
     /// The address that it comes from.
     pub from_address: Option<Address>,
     /// Where answers go.
     pub reply_to: Option<Mailbox>,
+}
+
+impl SenderDefaults {
+    /// Says what `parts` do not say: where an email comes from, and where answers go.
+    #[must_use]
+    pub fn fill(&self, mut parts: DraftParts) -> DraftParts {
+        if parts.from.is_none() {
+            parts.from = self.from_address.clone().map(|address| Mailbox::new(self.from_name.clone(), address));
+        }
+        if parts.reply_to.is_empty() {
+            parts.reply_to.extend(self.reply_to.clone());
+        }
+        parts
+    }
 }
 
 /// A tenant's own relay. Its password is kept apart, sealed.
@@ -83,6 +97,12 @@ impl TenantProfile {
     #[must_use]
     pub fn may_send_as(&self, address: &Address) -> bool {
         self.domain.as_ref().is_none_or(|domain| domain == address.domain())
+    }
+
+    /// The most emails that it may send in a day, where there is such a limit.
+    #[must_use]
+    pub fn daily_limit(&self) -> Option<u32> {
+        self.emails_per_day.filter(|limit| *limit > 0)
     }
 
     /// Checks what the members say together.
@@ -185,10 +205,38 @@ mod tests {
         let changed = change.apply(profile()).unwrap();
         assert_eq!((changed.name.as_str(), changed.emails_per_day), ("Acme", Some(5)));
         assert_eq!((changed.rate_limit, changed.defaults.from_name.is_none()), (Some(RateLimit::per_minute(3)), true));
+        assert_eq!((changed.daily_limit(), TenantProfile { emails_per_day: Some(0), ..profile() }.daily_limit()), (Some(5), None));
         let cleared = TenantChange { emails_per_day: Change::Clear, name: Some("New".parse().unwrap()), ..TenantChange::default() };
         let cleared = cleared.apply(changed).unwrap();
         assert_eq!((cleared.emails_per_day, cleared.name.as_str()), (None, "New"));
         assert_eq!(cleared.defaults.from_address.unwrap().to_string(), "a@shop.example");
+    }
+
+    #[test]
+    fn defaults_say_what_a_request_does_not_and_change_nothing_that_it_says() {
+        let defaults = SenderDefaults {
+            from_name: Some("Acme, Inc".parse().unwrap()),
+            from_address: Some("hello@shop.example".parse().unwrap()),
+            reply_to: Some("Help <help@shop.example>".parse().unwrap()),
+        };
+        let parts = DraftParts::new("own@shop.example".parse().unwrap(), vec![], "s".parse().unwrap());
+        let filled = |defaults: &SenderDefaults, from: Option<&str>, reply_to: &[&str]| {
+            let (from, reply_to) = (from.map(|from| from.parse().unwrap()), reply_to.iter().map(|to| to.parse().unwrap()).collect());
+            let filled = defaults.fill(DraftParts { from, reply_to, ..parts.clone() });
+            (filled.from.map(|from| from.to_string()), filled.reply_to.iter().map(Mailbox::to_string).collect::<Vec<_>>())
+        };
+        let ours = Some("\"Acme, Inc\" <hello@shop.example>".to_owned());
+        assert_eq!(filled(&defaults, None, &[]), (ours.clone(), vec!["Help <help@shop.example>".to_owned()]));
+        assert_eq!(filled(&defaults, None, &["a@x.example", "b@x.example"]).1, ["a@x.example", "b@x.example"]);
+        // A bare address has no name, even where it is the same.
+        for own in ["own@shop.example", "hello@shop.example", "Me <own@shop.example>"] {
+            assert_eq!(filled(&defaults, Some(own), &[]).0.as_deref(), Some(own));
+        }
+        let nameless = SenderDefaults { from_name: None, ..defaults.clone() };
+        assert_eq!(filled(&nameless, None, &[]).0.as_deref(), Some("hello@shop.example"));
+        let named = SenderDefaults { from_address: None, ..defaults };
+        assert_eq!(filled(&named, None, &[]).0, None);
+        assert_eq!(filled(&SenderDefaults::default(), None, &[]), (None, vec![]));
     }
 
     #[test]

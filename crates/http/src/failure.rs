@@ -99,6 +99,8 @@ impl From<Error> for Failure {
         match error {
             Error::NotFound => Self::NotFound,
             Error::Denied(denied) => Self::Denied(denied),
+            Error::Unrecognised(_) => Self::InvalidKey,
+            Error::QuotaExceeded { retry_after } => Self::QuotaExceeded { retry_after },
             error => Self::App(error),
         }
     }

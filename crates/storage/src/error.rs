@@ -1,5 +1,7 @@
 //! Why the store could not do what it was asked.
 
+use std::time::Duration;
+
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use selfmx_auth::{Denied, GrantError};
 use selfmx_domain::FieldError;
@@ -28,12 +30,18 @@ pub enum Error {
     /// The wanted key would do more than the key that asks.
     #[error(transparent)]
     Grant(#[from] GrantError),
-    /// The tenant that a key was to be made for does not exist.
+    /// The tenant that a key was to be made for, or that an email is of, does not exist or is deleted.
     #[error("there is no such tenant")]
     NoSuchTenant,
     /// What would be there after a change does not fit together.
     #[error(transparent)]
     Invalid(#[from] FieldError),
+    /// The tenant has had as many emails accepted as it may in a day.
+    #[error("the tenant has sent as many emails as it may today")]
+    QuotaExceeded {
+        /// How long the day still lasts, by the database's clock.
+        retry_after: Duration,
+    },
     /// `DATABASE_URL` cannot be used.
     #[error("DATABASE_URL cannot be used: {0}")]
     Address(String),

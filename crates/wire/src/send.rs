@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use selfmx_domain::{Attachment, CustomHeader, Draft, DraftParts, EmailId, Limits, Mailbox, Metadata, Tag};
+use selfmx_domain::{Attachment, CustomHeader, Draft, DraftParts, EmailId, Limits, Mailbox, Metadata, SenderDefaults, Tag};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -30,7 +30,7 @@ impl SendEmail {
         let (tags, metadata, priority) = (fields.take("tags"), fields.take("metadata"), fields.take("priority"));
         fields.end()?;
         Ok(Self(DraftParts {
-            from: from.required()?.parsed()?,
+            from: from.optional(Field::parsed)?,
             to: mailboxes(to)?,
             cc: mailboxes(cc)?,
             bcc: mailboxes(bcc)?,
@@ -46,13 +46,13 @@ impl SendEmail {
         }))
     }
 
-    /// The email as a whole.
+    /// The email as a whole; what it does not say of its sender, `defaults` say.
     ///
     /// # Errors
     ///
     /// [`RequestError::Invalid`] where the fields do not make an email together, or there is more of something than `limits` allow.
-    pub fn into_draft(self, limits: &Limits) -> Result<Draft, RequestError> {
-        Ok(Draft::new(self.0, limits)?)
+    pub fn into_draft(self, limits: &Limits, defaults: &SenderDefaults) -> Result<Draft, RequestError> {
+        Ok(Draft::new(defaults.fill(self.0), limits)?)
     }
 }
 

@@ -1,14 +1,18 @@
 //! Tests of what `POST /v1/send` reads.
 
 use proptest::prelude::*;
-use selfmx_domain::{Draft, Limits, Mailbox, Priority, Problem, RecipientKind};
+use selfmx_domain::{Draft, Limits, Mailbox, Priority, Problem, RecipientKind, SenderDefaults};
 use serde_json::{Value, json};
 use time::macros::datetime;
 
 use crate::{EmailAccepted, RequestError, SendEmail};
 
 fn draft(body: &Value) -> Result<Draft, RequestError> {
-    SendEmail::read(&serde_json::to_vec(body).unwrap())?.into_draft(&Limits::default())
+    draft_by(body, &SenderDefaults::default())
+}
+
+fn draft_by(body: &Value, defaults: &SenderDefaults) -> Result<Draft, RequestError> {
+    SendEmail::read(&serde_json::to_vec(body).unwrap())?.into_draft(&Limits::default(), defaults)
 }
 
 /// A request that is accepted, with `name` set to `value`.
@@ -63,6 +67,18 @@ fn what_is_missing_is_named() {
     }
     assert_eq!(refused("from", Value::Null), Problem::Missing.at("from").into());
     assert_eq!(refused("to", json!([])), Problem::NoRecipient.at("to").into());
+}
+
+#[test]
+fn a_sender_is_missing_only_where_the_tenant_has_none_either() {
+    let defaults = SenderDefaults { from_address: Some("shop@y.example".parse().unwrap()), ..SenderDefaults::default() };
+    let from = |value| draft_by(&with("from", value), &defaults).map(|draft| draft.from().to_string());
+    assert_eq!(from(Value::Null).as_deref(), Ok("shop@y.example"));
+    assert_eq!(from(json!("a@x.example")).as_deref(), Ok("a@x.example"));
+    // What is there and wrong is wrong.
+    for value in [json!(""), json!([]), json!(1), json!("nobody")] {
+        assert_eq!(from(value).unwrap_err().field(), Some("from"));
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod keys_command;
 mod limits;
 mod operation;
 mod process;
+mod quota;
 mod seed;
 mod send;
 mod smtp;

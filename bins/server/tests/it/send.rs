@@ -3,4 +3,5 @@
 mod accepted;
 mod bodies;
 mod content;
+mod defaults;
 mod wrong;

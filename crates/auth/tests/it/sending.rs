@@ -62,3 +62,14 @@ fn mail_is_consented_to_just_where_the_model_says_so() {
     outcome.unwrap();
     assert!(sent.get() > 400 && refused.get() > 400, "{} sent, {} refused", sent.get(), refused.get());
 }
+
+#[test]
+fn a_draft_tells_whether_its_tenant_had_a_quota() {
+    for (per_day, limited) in [(None, false), (Some(0), false), (Some(1), true), (Some(u32::MAX), true)] {
+        let authority = Authority::everything();
+        let mut tenant = any::tenant(authority.tenant);
+        tenant.profile.emails_per_day = per_day;
+        let permit = any::recognised_in(&authority, tenant).unwrap().permit::<needs::Send>().unwrap();
+        assert_eq!(permit.consent(draft("a@x.example"), None).unwrap().is_limited(), limited, "{per_day:?}");
+    }
+}

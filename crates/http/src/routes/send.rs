@@ -14,7 +14,8 @@ pub(crate) async fn send(permit: Permit<needs::Send>, mut call: Call<App>) -> An
     if call.headers().contains_key(IDEMPOTENCY_KEY) {
         return Err(HeadFault::IdempotencyKey.into());
     }
-    let draft = call.read(SendEmail::read).await?.into_draft(call.state().limits())?;
+    let defaults = &permit.tenant_then().profile.defaults;
+    let draft = call.read(SendEmail::read).await?.into_draft(call.state().limits(), defaults)?;
     let accepted = call.state().email_send(&permit, draft).await?;
     Reply::accepted(&EmailAccepted::new(accepted.id, accepted.created_at))
 }

@@ -175,7 +175,7 @@ fn subject(subject: &str) -> DraftParts {
 fn people_of(from: &str, to: &[&str], bcc: &[&str]) -> DraftParts {
     let cc = if bcc.is_empty() { vec![] } else { mailboxes(&["Cc One <one@cc.example>", "two@cc.example"]) };
     let reply_to = if bcc.is_empty() { vec![] } else { mailboxes(&["Antwörten <reply@to.example>"]) };
-    DraftParts { from: from.parse().unwrap(), to: mailboxes(to), cc, bcc: mailboxes(bcc), reply_to, ..parts() }
+    DraftParts { from: Some(from.parse().unwrap()), to: mailboxes(to), cc, bcc: mailboxes(bcc), reply_to, ..parts() }
 }
 
 fn mailboxes(texts: &[&str]) -> Vec<Mailbox> {

@@ -10,7 +10,7 @@ use selfmx_storage::Outcome;
 use selfmx_testing::SeededEntropy;
 use time::OffsetDateTime;
 
-use crate::place::{Place, accept, acceptance, admin, draft, new_tenant, system, tenant_admin};
+use crate::place::{Place, accept, acceptance, admin, draft, system, tenant_admin};
 
 /// What the test knows of an email.
 struct Known {
@@ -55,7 +55,7 @@ async fn accept_random(place: &Place, entropy: &SeededEntropy, others: &Principa
     }
     let permit = if ours { admin().permit() } else { others.permit() };
     let drafted = draft(|parts| {
-        parts.from = from.parse().unwrap();
+        parts.from = Some(from.parse().unwrap());
         let mailboxes: Vec<_> = to.iter().map(|address| address.parse().unwrap()).collect();
         parts.to = mailboxes[..1].to_vec();
         parts.bcc = mailboxes[1..].to_vec();
@@ -118,7 +118,8 @@ async fn walk(place: &Place, filter: &EmailFilter, limit: PageLimit) -> Vec<Emai
 async fn every_filter_and_page_agrees_with_the_naive_list() {
     let seed = 20_261_123;
     println!("seed {seed}");
-    let (place, entropy, others) = (Place::new().await, SeededEntropy::new(seed), tenant_admin(new_tenant()));
+    let (place, entropy) = (Place::new().await, SeededEntropy::new(seed));
+    let others = tenant_admin(place.tenant().await);
     let mut known: Vec<Known> = Vec::new();
     for round in 0..150 {
         known.push(accept_random(&place, &entropy, &others).await);
@@ -183,7 +184,7 @@ async fn a_total_is_exact_up_to_10000_and_a_lower_bound_beyond() {
 #[tokio::test]
 async fn another_tenant_s_email_is_absent_by_every_way() {
     let place = Place::new().await;
-    let (mine, theirs) = (tenant_admin(new_tenant()), tenant_admin(new_tenant()));
+    let (mine, theirs) = (tenant_admin(place.tenant().await), tenant_admin(place.tenant().await));
     let my_email = accept(&place.store, &mine.permit().unwrap(), |_| {}).await;
     let their_email = accept(&place.store, &theirs.permit().unwrap(), |_| {}).await;
     for (reader, own, foreign) in [(&mine, Some(my_email), their_email), (&theirs, Some(their_email), my_email), (&admin(), None, my_email)]

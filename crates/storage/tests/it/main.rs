@@ -20,6 +20,7 @@ mod place;
 mod plans;
 mod pool;
 mod queue;
+mod quota;
 mod server;
 mod settle;
 mod tenants;

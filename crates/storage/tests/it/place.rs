@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_auth::{ApiKey, Authority, Permission, Permit, Principal, Secret, System, Wanted, needs};
-use selfmx_domain::{ApiKeyId, Clock, Draft, DraftParts, EmailId, Limits, Mode, TenantId};
+use selfmx_domain::{ApiKeyId, Clock, Draft, DraftParts, EmailId, Limits, Mode, TenantId, TenantProfile};
 use selfmx_storage::{Acceptance, DatabaseAddress, Delivery, Lease, PoolSettings, SecretKey, Store, Vault, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
 
@@ -53,6 +53,12 @@ impl Place {
         let wanted = Wanted { tenant, ..Wanted::new("maker".parse().unwrap(), permission.into()) };
         let secret = Secret::generate(Mode::Live, &OsEntropy);
         principal_of(self.store.key_create(&admin().permit().unwrap(), wanted, &secret).await.unwrap())
+    }
+
+    /// A tenant of its own, that nothing is said of.
+    pub(crate) async fn tenant(&self) -> TenantId {
+        let profile = TenantProfile::named("tenant".parse().unwrap());
+        self.store.tenant_create(&admin().platform_permit().unwrap(), &profile).await.unwrap().id
     }
 
     /// Accepts a draft as the default tenant's.
@@ -166,6 +172,7 @@ pub(crate) fn principal_of(key: ApiKey) -> Principal {
     selfmx_testing::principal(key)
 }
 
+/// The id of no tenant.
 pub(crate) fn new_tenant() -> TenantId {
     TenantId::generate(&SystemClock, &OsEntropy)
 }
