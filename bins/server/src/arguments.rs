@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Migrate,
     /// To do something about API keys.
     Keys(KeysCommand),
+    /// To seal secrets with the present key.
+    Reencrypt,
     /// To say something about itself: the text.
     Tell(String),
 }
@@ -88,6 +90,7 @@ pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Command,
     match matches.subcommand() {
         None | Some(("serve", _)) => Ok(Command::Serve),
         Some(("migrate", _)) => Ok(Command::Migrate),
+        Some(("secrets", _)) => Ok(Command::Reencrypt),
         Some(("keys", matches)) => values::keys(matches).map(Command::Keys),
         Some(_) => Ok(Command::Tell(version())),
     }
@@ -160,15 +163,19 @@ mod tests {
     fn the_server_is_the_default() {
         assert!(matches!(command(""), Ok(Command::Serve)) && matches!(command("serve"), Ok(Command::Serve)));
         assert!(matches!(command("migrate"), Ok(Command::Migrate)));
+        assert!(matches!(command("secrets reencrypt"), Ok(Command::Reencrypt)));
     }
 
     #[test]
     fn each_wrong_line_says_what_is_right() {
         for (line, words) in [
-            ("start", "Usage: selfmx [serve | migrate | keys | version | help]"),
+            ("start", "Usage: selfmx [serve | migrate | keys | secrets | version | help]"),
             ("serve now", "'now'"),
             ("keys", "create, list, revoke"),
             ("keys creat", "'create'"),
+            ("secrets", "selfmx secrets reencrypt"),
+            ("secrets encrypt", "'encrypt'"),
+            ("secrets reencrypt now", "'now'"),
             ("keys create", "--name <NAME>"),
             ("keys create --name", "--name <NAME>"),
             ("keys create --name a --name b", "--name <NAME>"),

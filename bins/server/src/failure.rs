@@ -39,6 +39,12 @@ pub(crate) enum Failure {
     /// There is no key with this id.
     #[error("there is no key with the id {0}; `selfmx keys list --revoked` shows all that there are")]
     NoSuchKey(ApiKeyId),
+    /// A signal came while secrets were sealed again.
+    #[error("stopped by a signal: what was sealed again stays so; run it again for the rest")]
+    Unfinished,
+    /// Some secrets cannot be sealed again: the text says how many and why.
+    #[error("{0}. They stay as they are: give the missing key in SECRET_KEYS_OLD, or set the secrets anew")]
+    Unopened(String),
     /// Standard output took no answer.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] std::io::Error),

@@ -10,6 +10,7 @@ mod keys;
 mod logs;
 mod migrate;
 mod output;
+mod reencrypt;
 mod secrets;
 mod serve;
 mod settings;
@@ -39,6 +40,7 @@ fn run() -> Result<(), Failure> {
         Command::Serve => start(Reader::Gatherer, async |environment| serve::serve(environment).await),
         Command::Migrate => start(Reader::Gatherer, async |environment| migrate::migrate(environment).await),
         Command::Keys(command) => start(Reader::Operator, async |environment| keys::keys(environment, &command).await),
+        Command::Reencrypt => start(Reader::Operator, async |environment| reencrypt::reencrypt(environment).await),
         Command::Tell(text) => output::tell(&text),
     }
 }

@@ -10,7 +10,7 @@ use selfmx_domain::{Clock, Entropy, Limits};
 use selfmx_http::HttpSettings;
 use selfmx_mail::{Capture, Relay, RelaySettings, Transport};
 use selfmx_storage::{DatabaseAddress, Store, WhichUses};
-use selfmx_worker::Worker;
+use selfmx_worker::{Routes, Worker};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,11 +59,13 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
         first_key::show(&secret);
     }
     let listener = listen(&settings.door).await?;
-    let worker = Worker::new(store.clone(), system, transport, Arc::clone(&entropy), settings.worker);
+    let routes = Routes { server: transport, tenants: settings.terms.clone() };
+    let worker = Worker::new(store.clone(), system, routes, Arc::clone(&entropy), settings.worker);
     let limits = Limits::default();
     let parts = Parts {
         store: store.clone(),
         relay: relay.clone(),
+        terms: settings.terms,
         environment_key: settings.api_key,
         limits,
         usual_rate: settings.usual_rate,

@@ -10,7 +10,7 @@ use rustls::pki_types::ServerName;
 use selfmx_auth::Secret;
 use selfmx_domain::{Domain, Rate, RateLimit, RetryPolicy};
 use selfmx_http::{CorsOrigins, HttpSettings};
-use selfmx_mail::{Credentials, RelaySettings, Security, Verification};
+use selfmx_mail::{Credentials, Reach, RelaySettings, RelayTerms, Security, Verification};
 use selfmx_storage::{DatabaseAddress, PoolSettings};
 use selfmx_worker::WorkerSettings;
 
@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) failures_per_minute: u32,
     pub(crate) door: Door,
     pub(crate) relay: Option<RelaySettings>,
+    /// On what terms tenants' own relays are used.
+    pub(crate) terms: RelayTerms,
     pub(crate) worker: WorkerSettings,
 }
 
@@ -83,7 +85,9 @@ impl StoreSettings {
 impl Settings {
     /// Reads everything. The first wrong value is the error.
     pub(crate) fn read(environment: &Environment) -> Result<Self, SettingError> {
-        let relay = relay(environment)?;
+        let usual = relay(environment)?;
+        let terms = terms(environment, &usual)?;
+        let relay = Some(usual).filter(|relay| !relay.host.is_empty());
         let store = StoreSettings::read(environment)?;
         Ok(Self {
             api_key: environment.read_secret("API_KEY", Secret::chosen)?,
@@ -92,6 +96,7 @@ impl Settings {
             door: door(environment)?,
             worker: worker(environment, relay.as_ref())?,
             relay,
+            terms,
             secrets: Secrets::read(environment, &store.database)?,
             store,
         })
@@ -123,7 +128,8 @@ fn door(environment: &Environment) -> Result<Door, SettingError> {
     Ok(Door { address: SocketAddr::new(host.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), port), http })
 }
 
-fn relay(environment: &Environment) -> Result<Option<RelaySettings>, SettingError> {
+/// The server's relay; without a host, what would be said of one.
+fn relay(environment: &Environment) -> Result<RelaySettings, SettingError> {
     let name = |text: &str| ServerName::try_from(text).ok().map(|_| text.to_owned());
     let host = environment.read("SMTP_HOST", "a host name or an IP address", name)?;
     // All are read, also where there is no host: a wrong value is told, whether it counts or not.
@@ -143,7 +149,15 @@ fn relay(environment: &Environment) -> Result<Option<RelaySettings>, SettingErro
     };
     settings.timeout = seconds(environment, "SMTP_TIMEOUT", 30)?;
     settings.pool_size = environment.number("SMTP_POOL_SIZE", 1..=1000, 10)?;
-    Ok(host.map(|_| settings))
+    Ok(settings)
+}
+
+/// Tenants' relays are used as the server's own, but for what is each tenant's to say, and what is not theirs to reach.
+fn terms(environment: &Environment, relay: &RelaySettings) -> Result<RelayTerms, SettingError> {
+    let reach = if environment.flag("TENANT_SMTP_ALLOW_PRIVATE", false)? { Reach::Anywhere } else { Reach::PublicOnly };
+    let usual = RelayTerms::new(relay.helo.clone());
+    let pool_size = u16::try_from(relay.pool_size).unwrap_or(u16::MAX).min(usual.pool_size);
+    Ok(RelayTerms { reach, pool_size, timeout: relay.timeout, final_timeout: relay.final_timeout, ..usual })
 }
 
 fn worker(environment: &Environment, relay: Option<&RelaySettings>) -> Result<WorkerSettings, SettingError> {
@@ -211,13 +225,24 @@ mod tests {
 
     #[test]
     fn a_relay_is_read_with_its_security() {
-        let relay = |pairs: &[(&str, &str)]| relay(&Environment::of(pairs)).unwrap().unwrap();
+        let relay = |pairs: &[(&str, &str)]| Settings::read(&Environment::of(pairs)).unwrap().relay.unwrap();
         let usual = relay(&[("SMTP_HOST", "mx.example"), ("SMTP_USER", "u"), ("SMTP_PASS", "p")]);
         assert_eq!((usual.port, usual.security, usual.verification, usual.pool_size), (587, Security::StartTls, Verification::Verify, 10));
         assert!(usual.credentials.is_some());
         assert_eq!(relay(&[("SMTP_HOST", "h"), ("SMTP_PORT", "465")]).security, Security::ImplicitTls);
         assert_eq!(relay(&[("SMTP_HOST", "h"), ("SMTP_PORT", "465"), ("SMTP_TLS", "false")]).security, Security::Plain);
         assert_eq!(relay(&[("SMTP_HOST", "h"), ("SMTP_TLS_VERIFY", "false")]).verification, Verification::Accept);
+    }
+
+    #[test]
+    fn a_tenant_s_relay_is_reached_at_public_addresses_unless_the_operator_says_otherwise() {
+        let terms = |pairs: &[(&str, &str)]| Settings::read(&Environment::of(pairs)).unwrap().terms;
+        let usual = terms(&[]);
+        assert_eq!((usual.reach, usual.pool_size, usual.timeout.as_secs()), (Reach::PublicOnly, 4, 30));
+        // What is said of the server's relay, even where there is none; not whether its certificate counts.
+        let told =
+            terms(&[("SMTP_TIMEOUT", "5"), ("SMTP_POOL_SIZE", "2"), ("SMTP_TLS_VERIFY", "false"), ("TENANT_SMTP_ALLOW_PRIVATE", "true")]);
+        assert_eq!((told.reach, told.pool_size, told.timeout.as_secs()), (Reach::Anywhere, 2, 5));
     }
 
     #[test]
@@ -231,6 +256,7 @@ mod tests {
             (vec![("DB_AUTO_MIGRATE", "no")], "true or false"),
             (vec![("SMTP_HOST", "h"), ("SMTP_USER", "u")], "SMTP_USER is set without SMTP_PASS"),
             (vec![("SMTP_HOST", "h:587")], "SMTP_HOST=h:587 is not allowed: a host name or an IP address"),
+            (vec![("TENANT_SMTP_ALLOW_PRIVATE", "1")], "TENANT_SMTP_ALLOW_PRIVATE=1 is not allowed: true or false"),
             (vec![("SMTP_PORT", "smtp")], "SMTP_PORT=smtp is not allowed"),
             (vec![("TLS_CERT", "c.pem")], "TLS_CERT is set without TLS_KEY"),
             (vec![("CORS_ORIGINS", "https://a.example,b.example")], "CORS_ORIGINS="),

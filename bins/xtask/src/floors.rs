@@ -22,7 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
 
 /// The rooms without I/O, which others embed, and all that they may ship.
 const PURE: &[(&str, &[&str])] = &[
-    ("selfmx-domain", &["idna", "serde_core", "thiserror", "time", "uuid"]),
+    ("selfmx-domain", &["idna", "serde_core", "thiserror", "time", "uuid", "zeroize"]),
     ("selfmx-auth", &["crc32fast", "ipnet", "selfmx-domain", "sha2", "subtle", "thiserror", "time", "zeroize"]),
 ];
 

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use selfmx_auth::{ApiKey, Digest, Secret};
 use selfmx_domain::{Clock, Entropy, Limits, RateLimit};
-use selfmx_mail::Relay;
+use selfmx_mail::{Relay, RelayTerms};
 use selfmx_storage::Store;
 
 pub use audit::Refusal;
@@ -45,6 +45,8 @@ pub struct Parts {
     pub store: Store,
     /// The relay that mail is handed to; `None`: mail is captured.
     pub relay: Option<Arc<Relay>>,
+    /// On what terms tenants' own relays are used.
+    pub terms: RelayTerms,
     /// The key that the operator set.
     pub environment_key: Option<Secret>,
     /// How much one email may hold.
@@ -63,6 +65,7 @@ pub struct Parts {
 pub struct App {
     store: Store,
     relay: Option<Arc<Relay>>,
+    terms: RelayTerms,
     environment_key: Option<(Digest, ApiKey)>,
     limits: Limits,
     usual_rate: RateLimit,
@@ -83,6 +86,7 @@ impl App {
         Self {
             store: parts.store,
             relay: parts.relay,
+            terms: parts.terms,
             environment_key,
             limits: parts.limits,
             usual_rate: parts.usual_rate,

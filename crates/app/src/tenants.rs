@@ -1,7 +1,7 @@
 //! Tenants: create, list, find, change, suspend, resume; for the platform alone.
 
 use selfmx_auth::{PlatformPermit, needs};
-use selfmx_domain::{Page, PageRequest, Tenant, TenantChange, TenantId, TenantProfile};
+use selfmx_domain::{NewTenant, Page, PageRequest, Problem, RelayHost, Tenant, TenantChange, TenantId};
 
 use crate::{App, Error};
 
@@ -10,17 +10,20 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] where the key may not do that any more.
-    pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, profile: TenantProfile) -> Result<Tenant, Error> {
-        Ok(self.store.tenant_create(permit, &profile).await?)
+    /// [`Error::Denied`] where the key may not do that any more, [`Error::Invalid`] where its relay may not be connected to.
+    pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, wanted: NewTenant) -> Result<Tenant, Error> {
+        self.dialled(wanted.profile.relay.as_ref().map(|relay| &relay.host))?;
+        Ok(self.store.tenant_create(permit, &wanted).await?)
     }
 
     /// Changes the tenant with this id.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] where there is none, [`Error::Invalid`] where the members would not fit together.
+    /// [`Error::NotFound`] where there is none, [`Error::Invalid`] where the members would not fit together or its relay may not be
+    /// connected to.
     pub async fn tenant_update(&self, permit: &PlatformPermit<needs::All>, id: TenantId, change: TenantChange) -> Result<Tenant, Error> {
+        self.dialled(change.relay.as_set().and_then(|relay| relay.host.as_ref()))?;
         self.store.tenant_update(permit, id, change).await?.ok_or(Error::NotFound)
     }
 
@@ -58,5 +61,13 @@ impl App {
     /// [`Error::NotFound`] where there is none.
     pub async fn tenant_resume(&self, permit: &PlatformPermit<needs::All>, id: TenantId) -> Result<Tenant, Error> {
         self.store.tenant_resume(permit, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// That the host may be connected to, as far as it shows by itself.
+    fn dialled(&self, host: Option<&RelayHost>) -> Result<(), Error> {
+        match host.map(|host| self.terms.check(host)) {
+            None | Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err(Problem::NotPublic.at("smtp.host").into()),
+        }
     }
 }

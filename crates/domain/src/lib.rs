@@ -50,6 +50,7 @@ mod retry;
 mod status;
 mod tag;
 mod tenant;
+mod tenant_relay;
 mod text;
 
 pub use address::{Address, Domain};
@@ -72,5 +73,6 @@ pub use reply::{Deferral, EnhancedCode, Reply, Verdict};
 pub use retry::{Jitter, RetryPolicy};
 pub use status::EmailStatus;
 pub use tag::{Metadata, Tag};
-pub use tenant::{SenderDefaults, Tenant, TenantChange, TenantProfile, TenantRelay, TenantStatus};
+pub use tenant::{NewTenant, SenderDefaults, Tenant, TenantChange, TenantProfile, TenantStatus};
+pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantRelay};
 pub use text::Subject;

@@ -83,6 +83,21 @@ pub enum Problem {
     /// Neither an address nor `@` and a domain.
     #[error("is neither an address nor `@` and a domain: write `shop@yourdomain.example` or `@yourdomain.example`")]
     NotASender,
+    /// Neither a host name nor an IP address.
+    #[error("is neither a host name nor an IP address")]
+    NotAHost,
+    /// An address that nobody else may make us dial.
+    #[error("is no public address: only public addresses are connected to")]
+    NotPublic,
+    /// A value without the one that it is of no use without, which is named.
+    #[error("is required, since {0} is there: give both or neither")]
+    Alone(&'static str),
+    /// Credentials that would go over the network in clear.
+    #[error("must be true where there are a user and a password: they are not sent in clear")]
+    ClearCredentials,
+    /// A kept password that would be used elsewhere than it was given for.
+    #[error("has to be given again, since host, port, user or TLS have changed: the kept one goes nowhere else")]
+    PasswordElsewhere,
     /// A time that has to be in the future and is not.
     #[error("must be in the future")]
     Past,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::reply::sanitised;
 use crate::{Address, Deferral, FieldError, Jitter, Mailbox, Problem, Reply, RetryPolicy, Verdict};
 
 /// Where a recipient stands in the message's header: `bcc` in none.
@@ -207,7 +208,7 @@ impl Queued {
             Verdict::Delivered(reply) => NextStep::Final(RecipientState::Delivered { attempts, reply }),
             Verdict::Bounced(reply) => NextStep::Final(RecipientState::Bounced { attempts, bounce: BounceType::Hard, reply }),
             Verdict::Undeliverable(reason) => NextStep::Final(RecipientState::Failed { attempts, reason }),
-            Verdict::Held(reason) => NextStep::Retry { queued: self, delay: Self::HELD_DELAY, reason },
+            Verdict::Held(reason) => NextStep::Retry { queued: self, delay: Self::HELD_DELAY, reason: sanitised(&reason) },
             Verdict::Deferred(deferral) => deferred(attempts, deferral, policy.delay(attempts, jitter)),
         }
     }
@@ -299,6 +300,8 @@ mod tests {
     #[test]
     fn a_held_mail_burns_no_attempt() {
         assert!(matches!(settle(3, Verdict::Held("535".to_owned())), NextStep::Retry { queued: Queued { attempts: 3 }, .. }));
+        let told = settle(0, Verdict::Held(format!("a\r\n{}", "b".repeat(5000))));
+        assert!(matches!(told, NextStep::Retry { reason, .. } if reason.starts_with("a  b") && reason.len() <= 1000));
     }
 
     #[test]

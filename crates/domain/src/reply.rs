@@ -125,7 +125,7 @@ pub enum Verdict {
     Held(String),
 }
 
-fn sanitised(text: &str) -> String {
+pub(crate) fn sanitised(text: &str) -> String {
     let spaced: String = text.chars().take(MAX_TEXT_CHARACTERS).map(|c| if crate::text::is_control(c) { ' ' } else { c }).collect();
     spaced.trim().to_owned()
 }

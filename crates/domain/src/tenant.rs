@@ -2,7 +2,10 @@
 
 use time::OffsetDateTime;
 
-use crate::{Address, Change, DisplayName, Domain, DraftParts, FieldError, Mailbox, Name, Problem, RateLimit, TenantId};
+use crate::{
+    Address, Change, DisplayName, Domain, DraftParts, FieldError, Mailbox, Name, Problem, RateLimit, RelayChange, RelayPassword, TenantId,
+    TenantRelay,
+};
 
 /// A tenant.
 #[derive(Clone, Debug)]
@@ -73,17 +76,19 @@ impl SenderDefaults {
     }
 }
 
-/// A tenant's own relay. Its password is kept apart, sealed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TenantRelay {
-    /// A host name or an IP address.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
-    /// The user name, where the relay asks for one.
-    pub user: Option<String>,
-    /// Whether the connection is protected by TLS: from the start on port 465, by STARTTLS on any other.
-    pub tls: bool,
+/// A tenant that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// What is said of it.
+    pub profile: TenantProfile,
+    /// The password for its relay, where that has a user.
+    pub relay_password: Option<RelayPassword>,
+}
+
+impl From<TenantProfile> for NewTenant {
+    fn from(profile: TenantProfile) -> Self {
+        Self { profile, relay_password: None }
+    }
 }
 
 impl TenantProfile {
@@ -139,6 +144,8 @@ pub struct TenantChange {
     pub from_address: Change<Address>,
     /// Where answers go by default.
     pub reply_to: Change<Mailbox>,
+    /// Its own relay.
+    pub relay: Change<RelayChange>,
     /// Its rate.
     pub rate_limit: Change<RateLimit>,
     /// The most emails in a day.
@@ -146,7 +153,17 @@ pub struct TenantChange {
 }
 
 impl TenantChange {
-    /// The profile after the change; its relay stays.
+    /// What becomes of the password for its relay.
+    #[must_use]
+    pub fn relay_password(&self) -> Change<RelayPassword> {
+        match &self.relay {
+            Change::Keep => Change::Keep,
+            Change::Clear => Change::Clear,
+            Change::Set(relay) => relay.pass.clone(),
+        }
+    }
+
+    /// The profile after the change.
     ///
     /// # Errors
     ///
@@ -161,11 +178,19 @@ impl TenantChange {
             name: self.name.unwrap_or(old.name),
             domain: self.domain.apply(old.domain),
             defaults,
-            relay: old.relay,
+            relay: relay_after(self.relay, old.relay)?,
             rate_limit: self.rate_limit.apply(old.rate_limit),
             emails_per_day: self.emails_per_day.apply(old.emails_per_day),
         };
         profile.consistent()
+    }
+}
+
+fn relay_after(change: Change<RelayChange>, old: Option<TenantRelay>) -> Result<Option<TenantRelay>, FieldError> {
+    match change {
+        Change::Keep => Ok(old),
+        Change::Clear => Ok(None),
+        Change::Set(change) => change.apply(old.as_ref()).map(Some),
     }
 }
 

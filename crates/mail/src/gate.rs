@@ -22,14 +22,16 @@ pub enum RelayStatus {
 /// Remembers how things stand.
 #[derive(Debug)]
 pub(crate) struct Gate {
+    /// Which relay it is, for the log.
+    relay: String,
     hold: Duration,
     /// The status, and when a held relay may be tried again.
     state: Mutex<(RelayStatus, Option<Instant>)>,
 }
 
 impl Gate {
-    pub(crate) const fn new(hold: Duration) -> Self {
-        Self { hold, state: Mutex::new((RelayStatus::Untried, None)) }
+    pub(crate) const fn new(relay: String, hold: Duration) -> Self {
+        Self { relay, hold, state: Mutex::new((RelayStatus::Untried, None)) }
     }
 
     pub(crate) fn status(&self) -> RelayStatus {
@@ -54,7 +56,7 @@ impl Gate {
 
     /// The relay cannot be used.
     pub(crate) fn close(&self, reason: String, now: Instant) {
-        tracing::warn!(reason = without_address(&reason), "the relay is held");
+        tracing::warn!(relay = self.relay, reason = without_address(&reason), "the relay is held");
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (RelayStatus::Held { reason }, Some(now + self.hold));
     }
 }
@@ -73,7 +75,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_held_relay_is_tried_by_one_once_the_hold_is_over() {
-        let gate = Gate::new(Duration::from_secs(30));
+        let gate = Gate::new("relay.example:25".to_owned(), Duration::from_secs(30));
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         assert_eq!((gate.status(), gate.closed(start)), (RelayStatus::Untried, None));

@@ -53,7 +53,7 @@ impl Relay {
         let tls = if clear { None } else { Some(Tls::new(&settings)?) };
         Ok(Self {
             tls,
-            gate: Gate::new(settings.hold),
+            gate: Gate::new(format!("{}:{}", settings.host, settings.port), settings.hold),
             pool: Pool::new(settings.idle_timeout, settings.messages_per_connection),
             slots: Semaphore::new(settings.pool_size.max(1)),
             settings,

@@ -4,7 +4,7 @@ use diesel::Insertable;
 use diesel::result::Error as DieselError;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{ApiKey, Origin, Permit, PlatformPermit, Principal, Scope};
-use selfmx_domain::{ApiKeyId, AuditAction, AuditId, Tenant, TenantId, TenantStatus};
+use selfmx_domain::{ApiKeyId, AuditAction, AuditId, RelayUser, Tenant, TenantId, TenantRelay, TenantStatus};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -139,9 +139,24 @@ pub(crate) fn tenant_json(tenant: &Tenant) -> Value {
     add("from_name", defaults.from_name.as_ref().map(|name| name.as_str().into()));
     add("from_address", defaults.from_address.as_ref().map(|address| address.to_string().into()));
     add("reply_to", defaults.reply_to.as_ref().map(|mailbox| mailbox.to_string().into()));
+    add("smtp", profile.relay.as_ref().map(relay_json));
     add("requests_per_minute", profile.rate_limit.map(|limit| limit.requests().into()));
     add("emails_per_day", profile.emails_per_day.map(Value::from));
     Value::Object(shown)
+}
+
+/// A relay as entries show it: nothing of its password but whether there is one.
+fn relay_json(relay: &TenantRelay) -> Value {
+    let user = relay.user.as_ref().map(RelayUser::as_str);
+    json!({"host": relay.host.as_str(), "port": relay.port, "user": user, "tls": relay.tls, "has_pass": relay.has_password()})
+}
+
+/// What [`tenant_json`] shows, and that the relay's password is a new one, which cannot be seen from it.
+pub(crate) fn with_new_password(mut tenant: Value) -> Value {
+    if let Some(relay) = tenant.get_mut("smtp").and_then(Value::as_object_mut) {
+        relay.insert("new_pass".to_owned(), true.into());
+    }
+    tenant
 }
 
 /// A time as answers write it.

@@ -16,6 +16,7 @@ use crate::claim::{Claim, Row, readable};
 use crate::lease::Lease;
 use crate::schema::messages;
 use crate::store::{change, read};
+use crate::tenant_relay::RelayVersion;
 use crate::{Error, Store};
 
 /// An email to hand over, with the recipients that still wait for it.
@@ -31,6 +32,8 @@ pub struct Delivery {
     pub sender: Address,
     /// Whether a header holds an address that only SMTPUTF8 can carry.
     pub smtputf8: bool,
+    /// The relay of its tenant's own, where it has one.
+    pub relay: Option<RelayVersion>,
     /// Those who wait.
     pub waiting: Vec<Waiting>,
     /// What has become of the others.
@@ -54,16 +57,23 @@ const LOOKS: usize = 8;
 
 impl Store {
     /// Leases up to `count` emails that are due, high priority first, first in first out within each. Leases run out `duration` from now, by the
-    /// database's clock, and another worker may take the work.
+    /// database's clock, and another worker may take the work. That of the tenants in `except` is passed over.
     ///
     /// What a tenant has queued that is suspended or deleted is not leased: its turn passes, and it is [set aside](Self::queue_resume).
     ///
     /// # Errors
     ///
     /// Where the database cannot.
-    pub async fn queue_lease(&self, _system: &System, count: u16, duration: Duration) -> Result<Vec<Lease<Delivery>>, Error> {
+    pub async fn queue_lease(
+        &self,
+        _system: &System,
+        count: u16,
+        duration: Duration,
+        except: &[TenantId],
+    ) -> Result<Vec<Lease<Delivery>>, Error> {
+        let except: Vec<_> = except.iter().map(|tenant| tenant.as_uuid()).collect();
         for _ in 0..LOOKS {
-            let claim = Claim { count: i64::from(count), millis: millis(duration) };
+            let claim = Claim { count: i64::from(count), millis: millis(duration), except: except.clone() };
             let rows: Vec<Row> = change!(self, connection => claim.get_results(connection).await).await?;
             let (leased, set_aside): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.1.is_some());
             if set_aside.is_empty() {

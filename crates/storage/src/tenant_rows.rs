@@ -37,16 +37,11 @@ impl TenantRow {
             from_address: self.from_address.map(|text| parsed(&text, "tenants.from_address")).transpose()?,
             reply_to: self.reply_to.map(|text| parsed(&text, "tenants.reply_to")).transpose()?,
         };
-        let relay = self.relay_host.zip(self.relay_port).zip(self.relay_tls);
-        let relay = relay.map(|((host, port), tls)| {
-            let port = u16::try_from(port).or(Err(Error::Unreadable("tenants.relay_port")))?;
-            Ok::<_, Error>(TenantRelay { host, port, user: self.relay_user, tls })
-        });
         let profile = TenantProfile {
             name: parsed(&self.name, "tenants.name")?,
             domain: self.domain.map(|text| parsed(&text, "tenants.domain")).transpose()?,
             defaults,
-            relay: relay.transpose()?,
+            relay: relay_of(self.relay_host, self.relay_port, self.relay_user, self.relay_tls)?,
             rate_limit: number(self.requests_per_minute)?.map(RateLimit::per_minute),
             emails_per_day: number(self.emails_per_day)?,
         };
@@ -55,7 +50,7 @@ impl TenantRow {
     }
 }
 
-/// The columns that a request can set, but for the relay.
+/// The columns that a request can set, but for the relay's password.
 #[derive(AsChangeset, Insertable)]
 #[diesel(table_name = tenants, check_for_backend(diesel::pg::Pg), treat_none_as_null = true)]
 pub(crate) struct ProfileRow {
@@ -66,12 +61,16 @@ pub(crate) struct ProfileRow {
     reply_to: Option<String>,
     requests_per_minute: Option<i32>,
     emails_per_day: Option<i32>,
+    relay_host: Option<String>,
+    relay_port: Option<i32>,
+    relay_user: Option<String>,
+    relay_tls: Option<bool>,
 }
 
 impl ProfileRow {
     pub(crate) fn of(profile: &TenantProfile) -> Self {
         let number = |limit: u32| i32::try_from(limit).unwrap_or(i32::MAX);
-        let defaults = &profile.defaults;
+        let (defaults, relay) = (&profile.defaults, profile.relay.as_ref());
         Self {
             name: profile.name.to_string(),
             domain: profile.domain.as_ref().map(ToString::to_string),
@@ -80,8 +79,28 @@ impl ProfileRow {
             reply_to: defaults.reply_to.as_ref().map(ToString::to_string),
             requests_per_minute: profile.rate_limit.map(|limit| number(limit.requests())),
             emails_per_day: profile.emails_per_day.map(number),
+            relay_host: relay.map(|relay| relay.host.to_string()),
+            relay_port: relay.map(|relay| i32::from(relay.port)),
+            relay_user: relay.and_then(|relay| relay.user.as_ref()).map(|user| user.as_str().to_owned()),
+            relay_tls: relay.map(|relay| relay.tls),
         }
     }
+}
+
+/// The relay of a row's columns.
+pub(crate) fn relay_of(
+    host: Option<String>,
+    port: Option<i32>,
+    user: Option<String>,
+    tls: Option<bool>,
+) -> Result<Option<TenantRelay>, Error> {
+    let Some(((host, port), tls)) = host.zip(port).zip(tls) else { return Ok(None) };
+    Ok(Some(TenantRelay {
+        host: parsed(&host, "tenants.relay_host")?,
+        port: u16::try_from(port).or(Err(Error::Unreadable("tenants.relay_port")))?,
+        user: user.map(|text| parsed(&text, "tenants.relay_user")).transpose()?,
+        tls,
+    }))
 }
 
 fn parsed<T: std::str::FromStr>(text: &str, column: &'static str) -> Result<T, Error> {

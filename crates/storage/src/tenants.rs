@@ -4,14 +4,15 @@ use diesel::dsl::{IntoBoxed, now};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{PlatformPermit, needs};
-use selfmx_domain::{AuditAction, Page, PageRequest, Tenant, TenantChange, TenantId, TenantProfile};
+use selfmx_domain::{AuditAction, Change, NewTenant, Page, PageRequest, RelayPassword, Tenant, TenantChange, TenantId, TenantProfile};
 
-use crate::audit::{Entry, tenant_json};
+use crate::audit::{Entry, tenant_json, with_new_password};
 use crate::keys::hold;
 use crate::pages::{self, Window};
 use crate::schema::tenants;
 use crate::store::{change, read};
 use crate::tenant_rows::{ProfileRow, TenantRow};
+use crate::vault::Sealed;
 use crate::{Error, Store};
 
 impl Store {
@@ -20,12 +21,14 @@ impl Store {
     /// # Errors
     ///
     /// [`Error::Denied`] where the permit's key may not do that any more; otherwise where the database cannot.
-    pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, profile: &TenantProfile) -> Result<Tenant, Error> {
+    pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, wanted: &NewTenant) -> Result<Tenant, Error> {
         let id = TenantId::generate(&*self.clock, &*self.entropy);
+        let sealed = wanted.relay_password.as_ref().map(|password| self.sealed(id, password)).transpose()?;
         let make = async |connection: &mut AsyncPgConnection| {
             let held = hold(connection, permit.key_id(), None).await?;
             let permit = permit.renewed(held.maker.as_ref(), held.at)?;
-            let values = (tenants::id.eq(id.as_uuid()), ProfileRow::of(profile));
+            let pass = tenants::relay_pass.eq(sealed.as_ref().map(Sealed::as_bytes));
+            let values = (tenants::id.eq(id.as_uuid()), ProfileRow::of(&wanted.profile), pass);
             let insert = diesel::insert_into(tenants::table).values(values).returning(TenantRow::as_returning());
             let tenant = only(insert.get_results(connection).await?)?;
             let entry = Entry { after: Some(tenant_json(&tenant)), ..of_tenant(Entry::by_platform(&permit), id) };
@@ -49,14 +52,38 @@ impl Store {
     ) -> Result<Option<Tenant>, Error> {
         let update = async |connection: &mut AsyncPgConnection| {
             let Some((permit, old)) = hold_for(connection, permit, id).await? else { return Ok(None) };
+            let password = change.relay_password();
             let profile = change.apply(old.profile.clone())?;
-            let new = write(connection, id, ProfileRow::of(&profile)).await?;
-            self.tenant_changed(connection, AuditAction::TenantUpdate, Entry::by_platform(&permit), (&old, &new)).await?;
+            let new = self.tenant_write(connection, &old, &profile, &password).await?;
+            let after = password.as_set().map(|_| with_new_password(tenant_json(&new)));
+            let entry = Entry { after, ..Entry::by_platform(&permit) };
+            self.tenant_changed(connection, AuditAction::TenantUpdate, entry, (&old, &new)).await?;
             Ok::<_, Error>(Some(new))
         };
         let updated = change!(self, connection => connection.transaction(update).await).await;
         self.tenant_forget(id);
         updated
+    }
+
+    /// Writes a profile over the old one. Where the relay or its password is another, nodes know by the version that theirs is out of date.
+    async fn tenant_write(
+        &self,
+        connection: &mut AsyncPgConnection,
+        old: &Tenant,
+        profile: &TenantProfile,
+        password: &Change<RelayPassword>,
+    ) -> Result<Tenant, Error> {
+        let pass = match password {
+            Change::Set(password) => Some(Some(self.sealed(old.id, password)?.into_bytes())),
+            Change::Clear => Some(None),
+            Change::Keep => None,
+        };
+        let moved = profile.relay != old.profile.relay || !password.is_keep();
+        let pass = pass.map(|pass| tenants::relay_pass.eq(pass));
+        let version = tenants::relay_version.eq(tenants::relay_version + i64::from(moved));
+        let values = (ProfileRow::of(profile), pass, version, tenants::updated_at.eq(now));
+        let update = diesel::update(tenants::table.find(old.id.as_uuid())).set(values);
+        only(update.returning(TenantRow::as_returning()).get_results(connection).await?)
     }
 
     /// Notes a change of a tenant in its transaction, and lets all nodes know when it commits.
@@ -67,7 +94,8 @@ impl Store {
         entry: Entry<'_>,
         (old, new): (&Tenant, &Tenant),
     ) -> Result<(), Error> {
-        let entry = Entry { before: Some(tenant_json(old)), after: Some(tenant_json(new)), ..of_tenant(entry, new.id) };
+        let after = Some(entry.after.clone().unwrap_or_else(|| tenant_json(new)));
+        let entry = Entry { before: Some(tenant_json(old)), after, ..of_tenant(entry, new.id) };
         self.audit(connection, action, entry).await?;
         self.tenant_announce(connection, new.id).await?;
         Ok(())
@@ -127,11 +155,6 @@ pub(crate) async fn hold_for(
     let permit = permit.renewed(held.maker.as_ref(), held.at)?;
     let tenant = row.map(TenantRow::into_tenant).transpose()?;
     Ok(tenant.map(|tenant| (permit, tenant)))
-}
-
-async fn write(connection: &mut AsyncPgConnection, id: TenantId, profile: ProfileRow) -> Result<Tenant, Error> {
-    let update = diesel::update(tenants::table.find(id.as_uuid())).set((profile, tenants::updated_at.eq(now)));
-    only(update.returning(TenantRow::as_returning()).get_results(connection).await?)
 }
 
 /// The one tenant that a statement gives back.

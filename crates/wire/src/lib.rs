@@ -38,6 +38,7 @@ mod send;
 #[cfg(test)]
 mod send_tests;
 mod status;
+mod tenant_relay;
 mod tenants;
 mod timestamp;
 mod value;

@@ -1,20 +1,23 @@
 //! Tenants: the requests that make and change one, and what is shown of them.
 
 use selfmx_domain::{
-    Address, Change, DisplayName, Domain, Mailbox, Problem, RateLimit, SenderDefaults, Tenant, TenantChange, TenantProfile, TenantStatus,
+    Address, Change, DisplayName, Domain, Mailbox, NewTenant, Problem, RateLimit, SenderDefaults, Tenant, TenantChange, TenantProfile,
+    TenantStatus,
 };
 use serde::Serialize;
 
 use crate::RequestError;
 use crate::fields::{Field, Fields, Member};
+use crate::tenant_relay::{self, RelayView};
 use crate::timestamp::Timestamp;
 
 /// The most emails in a day that can be said.
 const MAX_PER_DAY: u32 = 1_000_000_000;
 
-/// `POST /v1/tenants`: `{name, domain?, settings?: {from_name, from_address, reply_to}, rate_limit?: {requests_per_minute, emails_per_day}}`.
+/// `POST /v1/tenants`: `{name, domain?, settings?: {from_name, from_address, reply_to}, smtp?: {host, port, user, pass, tls}, rate_limit?: {requests_per_minute,
+/// emails_per_day}}`.
 #[derive(Clone, Debug)]
-pub struct CreateTenant(TenantProfile);
+pub struct CreateTenant(NewTenant);
 
 impl CreateTenant {
     /// Reads the body.
@@ -25,10 +28,12 @@ impl CreateTenant {
     pub fn read(body: &[u8]) -> Result<Self, RequestError> {
         let mut fields = Fields::of_body(body)?;
         let (name, domain) = (fields.take("name"), fields.take("domain"));
-        let (settings, rate_limit) = (fields.take("settings"), fields.take("rate_limit"));
+        let (settings, rate_limit, smtp) = (fields.take("settings"), fields.take("rate_limit"), fields.take("smtp"));
         fields.end()?;
         let name = name.required()?.parsed()?;
         let (settings, limits) = (SettingsChange::read(settings)?, LimitsChange::read(rate_limit)?);
+        let relay = tenant_relay::read(smtp)?.apply(None);
+        let relay_password = relay.as_ref().and_then(|relay| relay.pass.clone().apply(None));
         let profile = TenantProfile {
             domain: domain.optional(domain_name)?,
             defaults: SenderDefaults {
@@ -36,15 +41,16 @@ impl CreateTenant {
                 from_address: settings.from_address.apply(None),
                 reply_to: settings.reply_to.apply(None),
             },
+            relay: relay.map(|relay| relay.apply(None)).transpose()?,
             rate_limit: limits.rate_limit.apply(None),
             emails_per_day: limits.emails_per_day.apply(None),
             ..TenantProfile::named(name)
         };
-        Ok(Self(profile.consistent()?))
+        Ok(Self(NewTenant { profile: profile.consistent()?, relay_password }))
     }
 }
 
-impl From<CreateTenant> for TenantProfile {
+impl From<CreateTenant> for NewTenant {
     fn from(request: CreateTenant) -> Self {
         request.0
     }
@@ -63,7 +69,7 @@ impl UpdateTenant {
     pub fn read(body: &[u8]) -> Result<Self, RequestError> {
         let mut fields = Fields::of_body(body)?;
         let (name, domain) = (fields.take("name"), fields.take("domain"));
-        let (settings, rate_limit) = (fields.take("settings"), fields.take("rate_limit"));
+        let (settings, rate_limit, smtp) = (fields.take("settings"), fields.take("rate_limit"), fields.take("smtp"));
         fields.end()?;
         let (name, domain) = (name.replacement(Field::parsed)?, domain.change(domain_name)?);
         let (settings, limits) = (SettingsChange::read(settings)?, LimitsChange::read(rate_limit)?);
@@ -73,6 +79,7 @@ impl UpdateTenant {
             from_name: settings.from_name,
             from_address: settings.from_address,
             reply_to: settings.reply_to,
+            relay: tenant_relay::read(smtp)?,
             rate_limit: limits.rate_limit,
             emails_per_day: limits.emails_per_day,
         }))
@@ -158,6 +165,8 @@ pub struct TenantView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     domain: Option<&'a str>,
     settings: SettingsView<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smtp: Option<RelayView<'a>>,
     rate_limit: LimitsView,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -202,6 +211,7 @@ impl<'a> From<&'a Tenant> for TenantView<'a> {
                 from_address: defaults.from_address.as_ref().map(Address::to_string),
                 reply_to: defaults.reply_to.as_ref().map(Mailbox::to_string),
             },
+            smtp: profile.relay.as_ref().map(RelayView::from),
             rate_limit: LimitsView {
                 requests_per_minute: profile.rate_limit.map(RateLimit::requests),
                 emails_per_day: profile.emails_per_day,
@@ -224,7 +234,7 @@ mod tests {
         "reply_to": "Help <help@acme.example>"}, "rate_limit": {"requests_per_minute": 0, "emails_per_day": 5}}"#;
 
     fn created(json: &str) -> TenantProfile {
-        CreateTenant::read(json.as_bytes()).unwrap().into()
+        NewTenant::from(CreateTenant::read(json.as_bytes()).unwrap()).profile
     }
 
     fn changed(json: &str, old: &str) -> TenantProfile {

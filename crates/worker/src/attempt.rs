@@ -1,7 +1,7 @@
 //! One attempt to hand over one email.
 
-use selfmx_domain::{Entropy, Jitter, Mode, RetryPolicy, Verdict};
-use selfmx_mail::{Capture, Envelope, Transport};
+use selfmx_domain::{Entropy, Jitter, RetryPolicy, Verdict};
+use selfmx_mail::{Envelope, Transport};
 use selfmx_storage::{Delivery, Lease, Outcome, Settlement};
 use tokio::time::Instant;
 
@@ -9,15 +9,11 @@ use tokio::time::Instant;
 pub(crate) async fn attempt(
     lease: Lease<Delivery>,
     message: &[u8],
-    relay: &Transport,
+    transport: &Transport,
     policy: &RetryPolicy,
     entropy: &dyn Entropy,
 ) -> Settlement {
     let delivery = lease.work();
-    let transport = match delivery.mode {
-        Mode::Live => relay,
-        Mode::Test => &Transport::Capture(Capture::TestKey),
-    };
     let envelope = Envelope {
         sender: delivery.sender.clone(),
         recipients: delivery.waiting.iter().map(|waiting| waiting.address.clone()).collect(),

@@ -7,13 +7,23 @@
 //!
 //! Invariant: nothing new is claimed while results cannot be recorded: a claim's place is free only when its result is in the database.
 //!
+//! A tenant with a relay of its own has its mail handed to that one and to no other, over connections of its own and within bounds of its own
+//! ([`RelayTerms`](selfmx_mail::RelayTerms)).
+//!
+//! Invariant: mail of a tenant with a relay of its own never goes over the server's, whatever is wrong with its own.
+//!
+//! Invariant: however many tenants' relays hang, the server's has all its places.
+//!
 //! Invariant: no connection to the database is held while the relay is waited for.
 
 mod attempt;
 mod claims;
 mod recorder;
+mod relays;
 mod runner;
 mod settings;
+mod shares;
+mod work;
 
-pub use runner::Worker;
+pub use runner::{Routes, Worker};
 pub use settings::WorkerSettings;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use selfmx_auth::System;
 use selfmx_storage::{Settlement, Store};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::claims::Claim;
+use crate::work::Place;
 
 /// How many settlements one commit holds at most.
 const AT_ONCE: usize = 200;
@@ -17,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) struct Settled {
     pub(crate) settlement: Settlement,
     pub(crate) claim: Claim,
-    pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) place: Place,
 }
 
 /// Whether results can be recorded at present, for those who are about to make some.

@@ -4,55 +4,66 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_auth::System;
-use selfmx_domain::{Entropy, Verdict};
-use selfmx_mail::Transport;
-use selfmx_storage::{Delivery, Lease, Store};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc};
+use selfmx_domain::Entropy;
+use selfmx_mail::{RelayTerms, Transport};
+use selfmx_storage::Store;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::attempt::{attempt, refuse};
-use crate::claims::{Claim, Claims};
+use crate::claims::Claims;
 use crate::recorder::{self, Recording, Settled};
+use crate::relays::Relays;
 use crate::settings::WorkerSettings;
+use crate::shares::Shares;
+use crate::work::Work;
 
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
+
+/// Where live mail goes; what test keys sent is captured.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// That of tenants without a relay of their own.
+    pub server: Transport,
+    /// On what terms tenants' own relays are used.
+    pub tenants: RelayTerms,
+}
 
 /// Delivers what is queued.
 #[derive(Clone)]
 pub struct Worker {
-    store: Store,
-    system: System,
-    relay: Transport,
-    entropy: Arc<dyn Entropy>,
-    settings: WorkerSettings,
+    pub(crate) store: Store,
+    pub(crate) system: System,
+    pub(crate) routes: Routes,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) settings: WorkerSettings,
 }
 
 /// What all runners and attempts of one worker share.
-struct Shared {
-    worker: Worker,
+pub(crate) struct Shared {
+    pub(crate) worker: Worker,
     claims: Claims,
-    /// One place for each message on its way to the relay.
-    sending: Semaphore,
-    recording: Recording,
-    stop: CancellationToken,
+    /// One place for each message on its way to the server's relay.
+    pub(crate) sending: Semaphore,
+    pub(crate) relays: Relays,
+    pub(crate) shares: Shares,
+    pub(crate) recording: Recording,
+    pub(crate) stop: CancellationToken,
     attempts: TaskTracker,
 }
 
 impl Worker {
-    /// A worker that hands live mail to `relay` and captures what test keys sent.
+    /// A worker that hands live mail over by `routes` and captures what test keys sent.
     #[must_use]
-    pub fn new(store: Store, system: System, relay: Transport, entropy: Arc<dyn Entropy>, settings: WorkerSettings) -> Self {
-        Self { store, system, relay, entropy, settings }
+    pub fn new(store: Store, system: System, routes: Routes, entropy: Arc<dyn Entropy>, settings: WorkerSettings) -> Self {
+        Self { store, system, routes, entropy, settings }
     }
 
     /// Works until `stop`; then begins nothing more, gives back what was claimed and not begun, waits for what was begun, and returns when all
     /// of it is recorded.
     pub async fn run(self, stop: CancellationToken) {
-        let sending = Semaphore::new(usize::from(self.settings.sending.max(1)));
-        let (claims, recording, attempts) = (Claims::default(), Recording::default(), TaskTracker::new());
-        let shared = Arc::new(Shared { worker: self, claims, sending, recording, stop, attempts });
+        let shared = Arc::new(Shared::of(self, stop));
         let (worker, settings) = (&shared.worker, shared.worker.settings);
         let (results, recorded) = mpsc::channel(1024);
         let recording = tokio::spawn(recorder::record(worker.store.clone(), worker.system, shared.recording.clone(), recorded));
@@ -70,19 +81,37 @@ impl Worker {
         shared.attempts.wait().await;
         // Recording ends with the last attempt's sender.
         let _ = recording.await;
+        shared.relays.close().await;
         finished.cancel();
         let _ = renewing.await;
     }
 }
 
 impl Shared {
+    fn of(worker: Worker, stop: CancellationToken) -> Self {
+        let terms = worker.routes.tenants.clone();
+        Self {
+            claims: Claims::default(),
+            sending: Semaphore::new(usize::from(worker.settings.sending.max(1))),
+            shares: Shares::new(terms.pool_size),
+            relays: Relays::new(worker.store.clone(), worker.system, terms),
+            recording: Recording::default(),
+            stop,
+            attempts: TaskTracker::new(),
+            worker,
+        }
+    }
+
     /// A look now and then finds what no signal told of: retries that have come due, leases that ran out.
     async fn poll(&self) {
         let mut tick = tokio::time::interval(self.worker.settings.poll);
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                _ = tick.tick() => self.worker.store.work_suspected(),
+                _ = tick.tick() => {
+                    self.worker.store.work_suspected();
+                    self.relays.forget_unused();
+                }
             }
         }
     }
@@ -97,6 +126,7 @@ impl Shared {
                 Claimed::Nothing => tokio::select! {
                     () = self.stop.cancelled() => {}
                     () = self.worker.store.work_arrived() => {}
+                    () = self.shares.freed() => {}
                 },
                 Claimed::Failed => tokio::select! {
                     () = self.stop.cancelled() => {}
@@ -122,7 +152,7 @@ impl Shared {
         let Worker { store, system, settings, .. } = &self.worker;
         // Counted from before the question: the database's own count begins later.
         let until = Instant::now() + settings.lease;
-        let leases = match store.queue_lease(system, wanted, settings.lease).await {
+        let leases = match store.queue_lease(system, wanted, settings.lease, &self.shares.passed_over()).await {
             Ok(leases) => leases,
             Err(error) => {
                 tracing::warn!(error = %error, "the queue cannot be read");
@@ -136,12 +166,17 @@ impl Shared {
             // There may be more: another runner should look.
             store.work_suspected();
         }
-        let claimed = leases.into_iter().filter_map(|lease| {
-            let place = Arc::clone(places).try_acquire_owned().ok()?;
+        let (mut claimed, mut surplus) = (Vec::new(), Vec::new());
+        for lease in leases {
+            let Some(place) = self.place(&lease, places) else {
+                surplus.push(lease);
+                continue;
+            };
             let claim = self.claims.note(lease.work().email_id, lease.key(), until);
-            Some(Work { lease, claim, place })
-        });
-        Claimed::Work(claimed.collect())
+            claimed.push(Work { lease, claim, place });
+        }
+        self.release(surplus).await;
+        Claimed::Work(claimed)
     }
 
     fn begin(self: &Arc<Self>, work: Work, results: &mpsc::Sender<Settled>) {
@@ -153,60 +188,6 @@ impl Shared {
             }
         });
     }
-
-    /// Hands one email over, unless it is too late for it or the worker is stopping.
-    async fn work(&self, work: Work) -> Option<Settled> {
-        let Worker { store, relay, entropy, settings, .. } = &self.worker;
-        let Work { mut lease, claim, place } = work;
-        let Some(_turn) = self.turn().await else {
-            self.release(lease).await;
-            return None;
-        };
-        let settlement = match store.queue_message(&mut lease).await {
-            Ok(message) if claim.is_fresh(settings.lease / 3) => attempt(lease, &message, relay, &settings.policy, &**entropy).await,
-            Ok(_) => {
-                tracing::warn!(email_id = %lease.work().email_id, "a lease ran out before its turn came: the email is left to the next one");
-                return None;
-            }
-            Err(error) if error.is_transient() => {
-                // Given back, it would be due at once, and tried as fast as it fails.
-                tracing::warn!(email_id = %lease.work().email_id, error = %error, "a message cannot be read: it is tried again when its lease has run out");
-                return None;
-            }
-            Err(error) => {
-                tracing::error!(email_id = %lease.work().email_id, error = %error, "a message cannot be read");
-                refuse(lease, &Verdict::Undeliverable("the message cannot be read from the store".to_owned()), &settings.policy, &**entropy)
-            }
-        };
-        Some(Settled { settlement, claim, place })
-    }
-
-    /// Waits for a place among those that are sent, at a time when results can be recorded; `None` where nothing more is to be begun.
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        let turn = async {
-            let turn = self.sending.acquire().await.ok()?;
-            self.recording.works().await;
-            Some(turn)
-        };
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => None,
-            turn = turn => turn,
-        }
-    }
-
-    async fn release(&self, lease: Lease<Delivery>) {
-        if let Err(error) = self.worker.store.queue_release(&self.worker.system, vec![lease]).await {
-            tracing::warn!(error = %error, "a lease could not be given back: it runs out by itself");
-        }
-    }
-}
-
-/// An email that was claimed.
-struct Work {
-    lease: Lease<Delivery>,
-    claim: Claim,
-    place: OwnedSemaphorePermit,
 }
 
 /// What a look at the queue brought.

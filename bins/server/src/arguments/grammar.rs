@@ -7,11 +7,12 @@ pub(super) fn parser() -> Parser {
     Parser::new("selfmx")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A self-hosted email API.")
-        .override_usage("selfmx [serve | migrate | keys | version | help]")
+        .override_usage("selfmx [serve | migrate | keys | secrets | version | help]")
         .after_help("Settings come from the environment, from .env in the working directory, and from files that NAME_FILE names.")
         .subcommand(Parser::new("serve").about("Runs the server (the default)"))
         .subcommand(Parser::new("migrate").about("Brings the database's schema up to date and ends"))
         .subcommand(keys_parser())
+        .subcommand(secrets_parser())
         .subcommand(Parser::new("version").about("Says which version this is"))
 }
 
@@ -31,6 +32,14 @@ fn keys_parser() -> Parser {
                 .about("Revokes a key, at once on running servers too")
                 .arg(Arg::new("ID").required(true).help("The key's id, key_...")),
         )
+}
+
+fn secrets_parser() -> Parser {
+    Parser::new("secrets")
+        .about("Seals the secrets in the server's own database anew")
+        .override_usage("selfmx secrets reencrypt")
+        .subcommand_required(true)
+        .subcommand(Parser::new("reencrypt").about("Seals with SECRET_KEY what a key of SECRET_KEYS_OLD has sealed, while servers run"))
 }
 
 fn create_parser() -> Parser {

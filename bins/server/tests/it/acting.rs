@@ -22,7 +22,7 @@ async fn the_platform_makes_keys_for_a_tenant_and_sees_and_changes_only_its_keys
     assert_eq!(world.server.ask("GET", "/v1/api-keys/me", Some(&secret), None).await.json()["acts_for"], json!(acme));
     let foreign = world.key(json!({"name": "Other's", "permissions": ["send"], "tenant_id": other})).await;
     let platforms = world.key(json!({"name": "Platform's", "permissions": ["send"]})).await;
-    assert_eq!(ids(&world, KEY, &keys).await, [id.clone()]);
+    assert_eq!(ids(&world, KEY, &keys).await, [id.as_str()]);
     for outside in [&foreign.id, &platforms.id, "key_default"] {
         for (method, path) in [
             ("GET", format!("{keys}/{outside}")),
@@ -62,8 +62,8 @@ async fn mail_that_the_platform_sends_for_a_tenant_is_the_tenant_s() {
     assert_eq!(sent.status, 202, "{}", sent.json());
     let id = text(&sent.json()["id"]);
     let acmes = world.key(json!({"name": "k", "permissions": ["logs:read"], "tenant_id": acme})).await;
-    assert_eq!(ids(&world, &acmes.secret, "/v1/emails").await, [id.clone()]);
-    assert_eq!(ids(&world, KEY, &format!("{path}/emails")).await, [id.clone()]);
+    assert_eq!(ids(&world, &acmes.secret, "/v1/emails").await, [id.as_str()]);
+    assert_eq!(ids(&world, KEY, &format!("{path}/emails")).await, [id.as_str()]);
     assert_eq!(ids(&world, KEY, "/v1/emails").await, Vec::<String>::new());
     assert_eq!(ids(&world, KEY, &format!("/v1/tenants/{other}/emails")).await, Vec::<String>::new());
     let found = world.get(&format!("{path}/emails/{id}")).await;

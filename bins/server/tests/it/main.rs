@@ -29,6 +29,7 @@ mod quota;
 mod seed;
 mod send;
 mod smtp;
+mod tenant_relay;
 mod tenants;
 mod two_nodes;
 mod world;

@@ -99,7 +99,7 @@ async fn a_suspended_tenant_s_mail_is_not_leased_and_comes_back_in_order_when_it
         leased.extend(place.lease(3).await);
     }
     assert_eq!(ids(&leased), others);
-    assert!(place.lease(100).await.is_empty() && place.other_store().queue_lease(&system(), 100, LONG).await.unwrap().is_empty());
+    assert!(place.lease(100).await.is_empty() && place.other_store().queue_lease(&system(), 100, LONG, &[]).await.unwrap().is_empty());
     assert_eq!(place.ask("SELECT concat(count(*) FILTER (WHERE held), ' ', count(*)) FROM queue").await, "6 11");
     assert_eq!(place.store.queue_depth().await.unwrap(), 11);
     assert_eq!(bring_back(&place.store).await, 0);
@@ -282,13 +282,13 @@ impl Walk<'_> {
             bring_back(store).await;
         }
         let count = 1 + self.below(6);
-        let mut got = store.queue_lease(&system(), u16::try_from(count).unwrap(), LONG).await.unwrap();
+        let mut got = store.queue_lease(&system(), u16::try_from(count).unwrap(), LONG, &[]).await.unwrap();
         let ready: usize = self.model.values().filter(|naive| !naive.suspended).map(|naive| naive.waiting.len()).sum();
         let mut looks = 0;
         // A look may bring less than there is where it met mail to be set aside.
         while whole && got.len() < count.min(ready) && looks < 50 {
             let wanted = u16::try_from(count - got.len()).unwrap();
-            got.extend(store.queue_lease(&system(), wanted, LONG).await.unwrap());
+            got.extend(store.queue_lease(&system(), wanted, LONG, &[]).await.unwrap());
             looks += 1;
         }
         assert!(
@@ -313,7 +313,7 @@ impl Walk<'_> {
         }
         bring_back(store).await;
         let mut rest = std::mem::take(&mut self.leased);
-        rest.extend(store.queue_lease(&system(), 1_000, LONG).await.unwrap());
+        rest.extend(store.queue_lease(&system(), 1_000, LONG, &[]).await.unwrap());
         for lease in rest {
             assert!(self.delivered.insert(lease.work().email_id));
             assert_eq!(store.queue_settle(&system(), &[delivered(lease)]).await.unwrap().len(), 1);
@@ -364,7 +364,7 @@ async fn suspending_and_resuming_quickly_loses_nothing_and_sends_nothing_twice()
             let mut sent: BTreeMap<EmailId, u32> = BTreeMap::new();
             while store.queue_depth().await.unwrap() > 0 {
                 store.queue_resume(&system()).await.unwrap();
-                for lease in store.queue_lease(&system(), 3, LONG).await.unwrap() {
+                for lease in store.queue_lease(&system(), 3, LONG, &[]).await.unwrap() {
                     *sent.entry(lease.work().email_id).or_default() += 1;
                     assert_eq!(store.queue_settle(&system(), &[delivered(lease)]).await.unwrap().len(), 1);
                 }

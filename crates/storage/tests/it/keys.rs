@@ -25,7 +25,7 @@ fn origin() -> Origin {
 }
 
 async fn tenant(place: &Place) -> TenantId {
-    place.store.tenant_create(&admin().platform_permit().unwrap(), &TenantProfile::named(name("tenant"))).await.unwrap().id
+    place.store.tenant_create(&admin().platform_permit().unwrap(), &TenantProfile::named(name("tenant")).into()).await.unwrap().id
 }
 
 async fn make(place: &Place, maker: &Principal, wanted: Wanted) -> (Secret, ApiKey) {

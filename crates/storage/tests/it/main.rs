@@ -23,6 +23,7 @@ mod queue;
 mod quota;
 mod server;
 mod settle;
+mod tenant_relay;
 mod tenants;
 mod tls;
 mod wake;

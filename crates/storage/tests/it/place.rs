@@ -58,7 +58,7 @@ impl Place {
     /// A tenant of its own, that nothing is said of.
     pub(crate) async fn tenant(&self) -> TenantId {
         let profile = TenantProfile::named("tenant".parse().unwrap());
-        self.store.tenant_create(&admin().platform_permit().unwrap(), &profile).await.unwrap().id
+        self.store.tenant_create(&admin().platform_permit().unwrap(), &profile.into()).await.unwrap().id
     }
 
     /// Accepts a draft as the default tenant's.
@@ -76,7 +76,7 @@ impl Place {
     }
 
     pub(crate) async fn lease(&self, count: u16) -> Vec<Lease<Delivery>> {
-        self.store.queue_lease(&system(), count, LONG).await.unwrap()
+        self.store.queue_lease(&system(), count, LONG, &[]).await.unwrap()
     }
 
     pub(crate) async fn lease_one(&self) -> Lease<Delivery> {

@@ -42,7 +42,7 @@ async fn work(store: &Store, times: usize) {
         for _ in 0..20 {
             accept(store, &permit(), |_| {}).await;
         }
-        let mut leases = store.queue_lease(&system(), 20, LONG).await.unwrap();
+        let mut leases = store.queue_lease(&system(), 20, LONG, &[]).await.unwrap();
         assert_eq!(leases.len(), 20);
         let keys: Vec<_> = leases.iter().map(Lease::key).collect();
         assert_eq!(store.queue_renew(&system(), &keys, LONG).await.unwrap().len(), 20);
@@ -86,14 +86,14 @@ async fn a_suspended_tenant_s_backlog_at_the_head_of_the_queue_costs_the_others_
     place.database.execute("ALTER TABLE queue SET (autovacuum_enabled = off)").await;
     let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
     let profile = TenantProfile::named("Other".parse().unwrap());
-    let other = tenant_admin(one.tenant_create(&platform(), &profile).await.unwrap().id);
+    let other = tenant_admin(one.tenant_create(&platform(), &profile.into()).await.unwrap().id);
     // The plans are made while there is next to nothing.
     work_as(&one, &other, 12).await;
     place.fill(100_000, "1", "now() - interval '1 hour'").await;
     one.tenant_suspend(&platform(), TenantId::DEFAULT).await.unwrap();
     let mut looks = 0;
     while place.ask("SELECT count(*) FROM queue WHERE NOT held").await != "0" {
-        assert!(one.queue_lease(&system(), 20, LONG).await.unwrap().is_empty());
+        assert!(one.queue_lease(&system(), 20, LONG, &[]).await.unwrap().is_empty());
         looks += 1;
     }
     assert!(looks < 20, "{looks}");
@@ -122,7 +122,7 @@ async fn work_as(store: &Store, key: &Principal, times: usize) {
         for _ in 0..20 {
             accept(store, &key.permit().unwrap(), |_| {}).await;
         }
-        let leases = store.queue_lease(&system(), 20, LONG).await.unwrap();
+        let leases = store.queue_lease(&system(), 20, LONG, &[]).await.unwrap();
         assert_eq!(leases.len(), 20);
         let settlements: Vec<_> = leases.into_iter().map(delivered).collect();
         assert_eq!(store.queue_settle(&system(), &settlements).await.unwrap().len(), 20);

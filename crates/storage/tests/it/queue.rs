@@ -64,7 +64,7 @@ async fn eight_leasers_at_once_get_each_of_1000_mails_exactly_once() {
         leasers.spawn(async move {
             let mut got = Vec::new();
             loop {
-                let leases = store.queue_lease(&system(), 7, LONG).await.unwrap();
+                let leases = store.queue_lease(&system(), 7, LONG, &[]).await.unwrap();
                 if leases.is_empty() {
                     return got;
                 }
@@ -82,7 +82,7 @@ async fn a_lease_lasts_as_long_as_asked_by_the_database_s_clock() {
     let place = Place::new().await;
     place.accept(|_| {}).await;
     let wrong = store_with_clock(&place.address(), Arc::new(ManualClock::new(datetime!(2000-01-01 00:00 UTC))));
-    let lease = wrong.queue_lease(&system(), 1, Duration::from_millis(45_678)).await.unwrap().remove(0);
+    let lease = wrong.queue_lease(&system(), 1, Duration::from_millis(45_678), &[]).await.unwrap().remove(0);
     assert_eq!(place.ask("SELECT due_at - now() BETWEEN interval '30 s' AND interval '45.678 s' FROM queue").await, "t");
     wrong.queue_renew(&system(), &[lease.key()], Duration::from_secs(300)).await.unwrap();
     assert_eq!(place.ask("SELECT due_at - now() BETWEEN interval '290 s' AND interval '300 s' FROM queue").await, "t");
@@ -92,11 +92,11 @@ async fn a_lease_lasts_as_long_as_asked_by_the_database_s_clock() {
 async fn a_lease_that_ran_out_goes_to_another_and_the_stale_holder_changes_nothing() {
     let place = Place::new().await;
     place.accept(|_| {}).await;
-    let stale = place.store.queue_lease(&system(), 1, Duration::from_millis(1)).await.unwrap().remove(0);
+    let stale = place.store.queue_lease(&system(), 1, Duration::from_millis(1), &[]).await.unwrap().remove(0);
     let other = place.other_store();
     let mut current = Vec::new();
     while current.is_empty() {
-        current = other.queue_lease(&system(), 1, LONG).await.unwrap();
+        current = other.queue_lease(&system(), 1, LONG, &[]).await.unwrap();
     }
     let before = place.everything().await;
     assert!(place.store.queue_renew(&system(), &[stale.key()], Duration::from_secs(600)).await.unwrap().is_empty());

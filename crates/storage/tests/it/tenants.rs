@@ -15,7 +15,7 @@ pub(crate) fn platform() -> PlatformPermit<needs::All> {
 
 /// A tenant of which nothing but its name is said.
 pub(crate) async fn tenant(place: &Place) -> Tenant {
-    place.store.tenant_create(&platform(), &TenantProfile::named("Acme".parse().unwrap())).await.unwrap()
+    place.store.tenant_create(&platform(), &TenantProfile::named("Acme".parse().unwrap()).into()).await.unwrap()
 }
 
 fn whole_profile() -> TenantProfile {
@@ -55,7 +55,8 @@ async fn tenants_read_back_newest_first_and_an_unknown_one_is_absent() {
     let permit = admin().platform_permit().unwrap();
     let mut made = vec![TenantId::DEFAULT];
     for n in 0..5 {
-        let tenant = place.store.tenant_create(&permit, &TenantProfile::named(format!("Ténant {n}").parse().unwrap())).await.unwrap();
+        let tenant =
+            place.store.tenant_create(&permit, &TenantProfile::named(format!("Ténant {n}").parse().unwrap()).into()).await.unwrap();
         let found = place.store.tenant_find(&permit, tenant.id).await.unwrap().unwrap();
         assert_eq!((found.profile.name.as_str(), found.created_at), (tenant.profile.name.as_str(), tenant.created_at));
         made.push(tenant.id);
@@ -78,7 +79,7 @@ async fn tenants_read_back_newest_first_and_an_unknown_one_is_absent() {
 #[tokio::test]
 async fn a_profile_reads_back_as_it_was_made_and_changed() {
     let place = Place::new().await;
-    let made = place.store.tenant_create(&platform(), &whole_profile()).await.unwrap();
+    let made = place.store.tenant_create(&platform(), &whole_profile().into()).await.unwrap();
     let found = place.store.tenant_find(&platform(), made.id).await.unwrap().unwrap();
     for tenant in [&made, &found] {
         assert_eq!(shown(&tenant.profile), shown(&whole_profile()));
@@ -105,7 +106,7 @@ async fn a_profile_reads_back_as_it_was_made_and_changed() {
 #[tokio::test]
 async fn what_does_not_fit_together_changes_nothing() {
     let place = Place::new().await;
-    let made = place.store.tenant_create(&platform(), &whole_profile()).await.unwrap();
+    let made = place.store.tenant_create(&platform(), &whole_profile().into()).await.unwrap();
     let change =
         TenantChange { name: Some("New".parse().unwrap()), domain: Change::Set("x.example".parse().unwrap()), ..TenantChange::default() };
     let refused = place.store.tenant_update(&platform(), made.id, change.clone()).await.unwrap_err();
@@ -149,7 +150,7 @@ async fn a_key_that_was_revoked_meanwhile_changes_no_tenant() {
     let permit = maker.platform_permit().unwrap();
     place.store.key_revoke(&admin().permit().unwrap(), maker.key().id).await.unwrap();
     let profile = TenantProfile::named("Other".parse().unwrap());
-    assert!(matches!(place.store.tenant_create(&permit, &profile).await, Err(Error::Denied(_))));
+    assert!(matches!(place.store.tenant_create(&permit, &profile.into()).await, Err(Error::Denied(_))));
     for id in [made.id, new_tenant()] {
         assert!(matches!(place.store.tenant_update(&permit, id, TenantChange::default()).await, Err(Error::Denied(_))));
     }

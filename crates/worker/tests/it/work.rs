@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use crate::world::{World, settings};
 
 /// A relay at a port, with a short patience.
-fn relay(port: u16) -> Transport {
+pub(crate) fn relay(port: u16) -> Transport {
     let mut settings = RelaySettings::new("127.0.0.1", port, "client.example".parse().unwrap());
     settings.security = Security::Plain;
     settings.timeout = Duration::from_millis(500);

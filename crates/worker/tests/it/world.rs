@@ -5,12 +5,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use selfmx_auth::{ApiKey, Authority, Permit, System, needs};
-use selfmx_domain::{Clock, Draft, DraftParts, EmailId, Entropy, Limits, Mode, RetryPolicy};
-use selfmx_mail::{Identity, Transport, compose};
+use selfmx_auth::{ApiKey, Authority, Permit, PlatformPermit, System, needs};
+use selfmx_domain::{
+    Change, Clock, Domain, Draft, DraftParts, EmailId, Entropy, Limits, Mode, NewTenant, RelayChange, RetryPolicy, TenantChange, TenantId,
+    TenantProfile,
+};
+use selfmx_mail::{Identity, RelayTerms, Transport, compose};
 use selfmx_storage::{Acceptance, DatabaseAddress, PoolSettings, SecretKey, Store, Vault, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
-use selfmx_worker::{Worker, WorkerSettings};
+use selfmx_worker::{Routes, Worker, WorkerSettings};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +23,18 @@ pub(crate) struct World {
     pub(crate) database: Database,
     pub(crate) store: Store,
 }
+
+/// What secret key a node has.
+#[derive(Clone, Copy)]
+pub(crate) enum Node {
+    /// That of all others.
+    Usual,
+    /// One of its own, with which it can open nothing.
+    WithAnotherKey,
+}
+
+/// The key of all nodes.
+const SECRET_KEY: &str = "a-made-up-secret-key-for-the-worker-s-tests";
 
 /// A worker that runs until it is stopped.
 pub(crate) struct Running {
@@ -33,29 +48,58 @@ impl World {
             migrate(&address.parse().unwrap()).await.unwrap();
         })
         .await;
-        let store = store(&database);
+        let store = store(&database, Node::Usual);
         Self { database, store }
     }
 
     /// Accepts an email to `recipients` with the given mode's key.
     pub(crate) async fn accept(&self, recipients: &[&str], mode: Mode) -> EmailId {
+        self.accept_for(TenantId::DEFAULT, recipients, mode).await
+    }
+
+    /// The same as another tenant's.
+    pub(crate) async fn accept_for(&self, tenant: TenantId, recipients: &[&str], mode: Mode) -> EmailId {
         let to = recipients.iter().map(|text| text.parse().unwrap()).collect();
         let parts = DraftParts::new("shop@sender.example".parse().unwrap(), to, "Hello".parse().unwrap());
         let parts = DraftParts { text: Some("It works.".to_owned()), ..parts };
         let draft = Draft::new(parts, &Limits::default()).unwrap();
         let identity = Identity { id: EmailId::generate(&SystemClock, &OsEntropy), date: SystemClock.now() };
         let message = compose(&draft, &identity).unwrap().into_octets();
-        let permit = permit::<needs::Send>(mode);
+        let permit = permit::<needs::Send>(tenant, mode);
         let consented = permit.consent(draft, None).unwrap();
         self.store.email_accept(Acceptance { id: identity.id, consented, message }).await.unwrap().id
     }
 
+    /// Makes a tenant, with a relay of its own or without.
+    pub(crate) async fn tenant(&self, relay: Option<RelayChange>) -> TenantId {
+        let relay_password = relay.as_ref().and_then(|relay| relay.pass.clone().apply(None));
+        let relay = relay.map(|relay| relay.apply(None).unwrap());
+        let profile = TenantProfile { relay, ..TenantProfile::named("Shop".parse().unwrap()) };
+        self.store.tenant_create(&platform(), &NewTenant { profile, relay_password }).await.unwrap().id
+    }
+
+    /// Changes a tenant's relay.
+    pub(crate) async fn relay_changed(&self, tenant: TenantId, relay: Change<RelayChange>) {
+        let change = TenantChange { relay, ..TenantChange::default() };
+        self.store.tenant_update(&platform(), tenant, change).await.unwrap().unwrap();
+    }
+
     /// Starts a worker with a store of its own, as another node would have.
-    pub(crate) fn work(&self, relay: Transport, settings: WorkerSettings) -> Running {
+    pub(crate) fn work(&self, server: Transport, settings: WorkerSettings) -> Running {
+        self.work_by(Routes { server, tenants: RelayTerms::new(Domain::localhost()) }, settings)
+    }
+
+    /// The same, with terms for tenants' relays.
+    pub(crate) fn work_by(&self, routes: Routes, settings: WorkerSettings) -> Running {
+        self.node(Node::Usual, routes, settings)
+    }
+
+    /// The same, on a node that may have another secret key.
+    pub(crate) fn node(&self, node: Node, routes: Routes, settings: WorkerSettings) -> Running {
         #[expect(clippy::disallowed_methods, reason = "the test stands in for the server's binary")]
         let system = System::assume();
         let stop = CancellationToken::new();
-        let worker = Worker::new(store(&self.database), system, relay, Arc::new(OsEntropy), settings);
+        let worker = Worker::new(store(&self.database, node), system, routes, Arc::new(OsEntropy), settings);
         let task = tokio::spawn(worker.run(stop.clone()));
         Running { stop, task }
     }
@@ -87,14 +131,22 @@ pub(crate) fn settings(retries: u32) -> WorkerSettings {
     WorkerSettings { policy: RetryPolicy::new(retries, Duration::ZERO), poll: Duration::from_millis(50), ..WorkerSettings::default() }
 }
 
-fn store(database: &Database) -> Store {
+fn store(database: &Database, node: Node) -> Store {
     let address: DatabaseAddress = database.connection_string().parse().unwrap();
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-    let vault = Vault::new(SecretKey::generate(&OsEntropy), vec![]);
+    let key = match node {
+        Node::Usual => SECRET_KEY.parse().unwrap(),
+        Node::WithAnotherKey => SecretKey::generate(&OsEntropy),
+    };
+    let vault = Vault::new(key, vec![]);
     Store::new(&address, PoolSettings::default(), vault, clock, entropy)
 }
 
-fn permit<P: selfmx_auth::Scope>(mode: Mode) -> Permit<P> {
-    let authority = Authority { mode, ..Authority::everything() };
+fn platform() -> PlatformPermit<needs::All> {
+    selfmx_testing::principal(ApiKey::environment(SystemClock.now())).platform_permit().unwrap()
+}
+
+fn permit<P: selfmx_auth::Scope>(tenant: TenantId, mode: Mode) -> Permit<P> {
+    let authority = Authority { mode, tenant: Some(tenant), ..Authority::everything() };
     selfmx_testing::principal(ApiKey { authority, ..ApiKey::environment(SystemClock.now()) }).permit().unwrap()
 }
