@@ -32,4 +32,5 @@ mod smtp;
 mod tenant_relay;
 mod tenants;
 mod two_nodes;
+mod walks;
 mod world;
