@@ -85,6 +85,22 @@ impl Secret {
             && checksum(body) == tail
     }
 
+    /// Whether a made secret, or what looks like one to [`PATTERN`](Self::PATTERN), stands anywhere in `text`: somebody has put it where it does not
+    /// belong, and nothing is to keep it.
+    ///
+    /// ```
+    /// use selfmx_auth::Secret;
+    ///
+    /// let key = format!("sk_live_{}", "0".repeat(49));
+    /// assert!(Secret::is_in(&format!("shop/1 ({key})")) && !Secret::is_in("sk_live_0123"));
+    /// ```
+    #[must_use]
+    pub fn is_in(text: &str) -> bool {
+        let follows = |prefix: &'static str| text.match_indices(prefix).filter_map(move |(at, _)| text.get(at + prefix.len()..));
+        let mut rests = [Mode::Live, Mode::Test].into_iter().flat_map(|mode| follows(prefix(mode)));
+        rests.any(|rest| rest.bytes().take_while(u8::is_ascii_alphanumeric).count() >= RANDOM_DIGITS + CHECKSUM_DIGITS)
+    }
+
     /// All that a store may see.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -185,6 +201,16 @@ mod tests {
             let changed = Secret::presented(&text).unwrap();
             prop_assert_eq!(changed.is_made(), text == secret.reveal());
             prop_assert_eq!(changed.digest().matches(&secret.digest()), text == secret.reveal());
+        }
+
+        #[test]
+        fn a_made_secret_is_seen_wherever_it_stands(random: [u8; 32], before in any::<String>(), after in "[^0-9A-Za-z].*", cut in 1_usize..57) {
+            for mode in [Mode::Live, Mode::Test] {
+                let secret = Secret::generate(mode, &Bytes(random));
+                let (whole, part) = (secret.reveal(), &secret.reveal()[..cut]);
+                let [whole, part] = [format!("{before}{whole}{after}"), format!("{part}{after}")];
+                prop_assert!(Secret::is_in(&whole) && !Secret::is_in(&part));
+            }
         }
 
         #[test]

@@ -119,6 +119,16 @@ ids! {
     TenantId = "tenant", nil DEFAULT = "default", "`tenant_default`: the tenant on which platform keys act.";
 }
 
+/// Whether a text has the form of an id of any type: a prefix of lower-case letters, `_`, and 26 characters of base32 or the word `default`.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    text.split_once('_').is_some_and(|(prefix, suffix)| {
+        (1..=8).contains(&prefix.len())
+            && prefix.bytes().all(|byte| byte.is_ascii_lowercase())
+            && (suffix == "default" || decode(suffix).is_some())
+    })
+}
+
 fn uuid_v7(clock: &dyn Clock, entropy: &dyn Entropy) -> Uuid {
     let millis = clock.now().unix_timestamp_nanos() / 1_000_000;
     let mut random = [0; 10];
@@ -169,6 +179,25 @@ mod tests {
     impl Entropy for Fixed {
         fn fill(&self, bytes: &mut [u8]) {
             bytes.fill(0xff);
+        }
+    }
+
+    #[test]
+    fn what_has_the_form_of_an_id_is_told_from_other_words() {
+        for text in ["key_01h455vb4pex5vsknk084sn02q", "tenant_01h455vb4pex5vsknk084sn02q", "key_default"] {
+            assert!(is_id(text), "{text}");
+        }
+        for text in [
+            "",
+            "key",
+            "key_",
+            "_default",
+            "Key_default",
+            "key_01h455vb4pex5vsknk084sn02",
+            "key_01h455vb4pex5vsknk084sn02qq",
+            "sk_live_default",
+        ] {
+            assert!(!is_id(text), "{text}");
         }
     }
 

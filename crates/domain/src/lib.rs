@@ -61,7 +61,7 @@ pub use clock::{Clock, Entropy};
 pub use draft::{Body, Draft, DraftParts, Limits, Mode, Priority};
 pub use email::{Email, EmailEvent, EmailFilter, EmailSummary, EventKind, RecipientRecord};
 pub use header::{CustomHeader, HeaderName, HeaderValue};
-pub use id::{ApiKeyId, AuditId, EmailId, EventId, IdError, RequestId, TemplateId, TenantId};
+pub use id::{ApiKeyId, AuditId, EmailId, EventId, IdError, RequestId, TemplateId, TenantId, is_id};
 pub use mailbox::{DisplayName, Mailbox};
 pub use name::Name;
 pub use page::{Page, PageLimit, PageRequest, PageStart, Total};

@@ -2,6 +2,7 @@
 
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
+use selfmx_auth::Secret;
 use selfmx_domain::{Clock, Entropy, RequestId};
 
 /// The header of the request id, in requests and answers.
@@ -9,13 +10,18 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const MAX_ID_OCTETS: usize = 128;
 
-/// The caller's request id where it is 1..128 visible ASCII characters, else a new one.
+/// The caller's request id where it is 1..128 visible ASCII characters and no key, else a new one.
 pub(crate) fn request_id(headers: &HeaderMap, clock: &dyn Clock, entropy: &dyn Entropy) -> String {
     let mut given = headers.get_all(REQUEST_ID).iter().filter_map(|value| value.to_str().ok());
     match (given.next(), given.next()) {
-        (Some(id), None) if (1..=MAX_ID_OCTETS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) => id.to_owned(),
+        (Some(id), None) if is_kept(id) => id.to_owned(),
         _ => RequestId::generate(clock, entropy).to_string(),
     }
+}
+
+/// Whether a caller's own id is good: it comes to stand in the log, where no key may.
+fn is_kept(id: &str) -> bool {
+    (1..=MAX_ID_OCTETS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) && !Secret::is_in(id)
 }
 
 /// The trace id of a `traceparent` header (W3C Trace Context, version 00 and later).
@@ -71,8 +77,8 @@ mod tests {
 
     #[test]
     fn any_other_is_replaced() {
-        let long = "x".repeat(129);
-        for values in [&[][..], &[""], &["a b"], &["a\tb"], &["a", "b"], &[long.as_str()]] {
+        let (long, key) = ("x".repeat(129), format!("sk_live_{}", "x".repeat(49)));
+        for values in [&[][..], &[""], &["a b"], &["a\tb"], &["a", "b"], &[long.as_str()], &[key.as_str()]] {
             assert!(id(values).starts_with("req_"), "{values:?}");
         }
         let mut headers = HeaderMap::new();

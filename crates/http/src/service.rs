@@ -12,7 +12,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use selfmx_app::{Refusal, Standing};
 use selfmx_auth::{Origin, Principal};
-use selfmx_domain::ApiKeyId;
+use selfmx_domain::{ApiKeyId, is_id};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -149,7 +149,8 @@ impl<S: Doorkeeper> Connection<S> {
                 let principal = credentials::sign_in(&*state, presented, origin).await?;
                 known.key = Some(principal.key().id);
                 known.standing = state.spend(&principal)?;
-                let target = segments.named("id").or_else(|| segments.named("tenant_id")).map(str::to_owned);
+                // Whatever else stands there is the caller's own words.
+                let target = segments.named("id").or_else(|| segments.named("tenant_id")).filter(|text| is_id(text)).map(str::to_owned);
                 let answer = self.admitted(admit, &principal, route, (head, segments, body)).await;
                 if let (Err(failure), Some(action)) = (&answer, route.action)
                     && failure.is_refusal()

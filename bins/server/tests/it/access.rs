@@ -1,9 +1,9 @@
 //! Who may do what: each route of the table, asked by everybody, with every object that there can be.
 
-mod callers;
+pub(crate) mod callers;
 mod foreign;
 mod matrix;
-mod objects;
+pub(crate) mod objects;
 mod refused;
 
 use selfmx_testing::{HttpAnswer, HttpClient};
