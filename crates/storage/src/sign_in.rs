@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::dsl::{now, sql};
-use diesel::sql_types::{Bool, Timestamptz};
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, IntoSql, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper,
-};
+use diesel::sql_types::{Binary, Bool, Timestamptz};
+use diesel::{ExpressionMethods, IntoSql, JoinOnDsl, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::{Digest, StoredKey};
 use selfmx_domain::{Tenant, TenantId};
@@ -19,6 +17,13 @@ use crate::schema::{api_keys, tenants};
 use crate::store::read;
 use crate::tenant_rows::TenantRow;
 use crate::{Error, Store};
+
+/// The key with a digest, or else the oldest, in three parts between which the digest stands. Both are looked up each time, whichever is taken.
+const SOUGHT: [&str; 3] = [
+    "api_keys.id = (SELECT id FROM (SELECT id, 0 AS turn FROM api_keys WHERE digest = ",
+    " OR previous_digest = ",
+    " UNION ALL (SELECT id, 1 FROM api_keys ORDER BY id LIMIT 1)) AS sought ORDER BY turn LIMIT 1)",
+];
 
 /// A key that was found by the digest of its secret, and the database's time at that moment.
 #[derive(Debug)]
@@ -37,7 +42,9 @@ impl FoundKey {
 }
 
 impl Store {
-    /// The key that is recognised by the secret of this digest, now or before its last rotation, whatever its state.
+    /// The key that is recognised by the secret of this digest, now or before its last rotation, whatever its state; one of a deleted tenant is switched
+    /// off. Where there is none: another key, which the digest is not of, so that looking took as long; nothing only where there is no key at all.
+    /// Whoever asks compares the digests, as [`Principal::recognise`](selfmx_auth::Principal::recognise) does.
     ///
     /// It takes no permit: this is where permits come from. A live key is remembered while this node [listens](Self::listen); others are asked for
     /// each time.
@@ -58,17 +65,20 @@ impl Store {
     }
 
     async fn key_look_up(&self, digest: &Digest) -> Result<Option<FoundKey>, Error> {
-        let found: Option<(KeyRow, TenantRow, OffsetDateTime)> = read!(self, connection => {
+        let found: Option<(KeyRow, TenantRow, bool, OffsetDateTime)> = read!(self, connection => {
             let octets = digest.as_bytes().as_slice();
+            let [begin, or, end] = SOUGHT;
+            let sought = sql::<Bool>(begin).bind::<Binary, _>(octets).sql(or).bind::<Binary, _>(octets).sql(end);
             let acts_for = sql::<Bool>("tenants.id = coalesce(api_keys.tenant_id, '00000000-0000-0000-0000-000000000000')");
-            let query = api_keys::table.inner_join(tenants::table.on(acts_for));
-            let query = query.filter(api_keys::digest.nullable().eq(octets).or(api_keys::previous_digest.eq(octets)));
-            let query = query.filter(tenants::deleted_at.is_null());
-            query.select((KeyRow::as_select(), TenantRow::as_select(), now.into_sql::<Timestamptz>())).first(connection).await.optional()
+            let query = api_keys::table.inner_join(tenants::table.on(acts_for)).filter(sought);
+            let tenant_is_there = tenants::deleted_at.is_null();
+            let columns = (KeyRow::as_select(), TenantRow::as_select(), tenant_is_there, now.into_sql::<Timestamptz>());
+            query.select(columns).first(connection).await.optional()
         })
         .await?;
-        let found = found.map(|(key, tenant, at)| {
-            let (digests, key) = key.into_parts()?;
+        let found = found.map(|(key, tenant, tenant_is_there, at)| {
+            let (digests, mut key) = key.into_parts()?;
+            key.enabled &= tenant_is_there;
             let stored = StoredKey { digests, key, tenant: Arc::new(tenant.into_tenant()?) };
             Ok(FoundKey { stored: Arc::new(stored), at })
         });

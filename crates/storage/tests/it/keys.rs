@@ -75,8 +75,37 @@ async fn a_key_reads_back_as_it_was_granted() {
     }
     // What was there at the look-up and at the making is the database's time.
     assert!(found.at >= key.created_at && found.at - key.created_at < Duration::from_secs(60));
-    let other = Secret::generate(Mode::Live, &OsEntropy);
-    assert!(place.store.key_find_by_digest(other.digest()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_key_that_is_in_no_row_is_looked_for_as_long_as_one_that_is() {
+    let place = Place::new().await;
+    let unknown = Secret::generate(Mode::Live, &OsEntropy).digest();
+    assert!(place.store.key_find_by_digest(unknown).await.unwrap().is_none(), "there is no key at all");
+    let wanted = || Wanted::new("made".parse().unwrap(), Permission::Send.into());
+    let (first, oldest) = make(&place, &admin(), wanted()).await;
+    let (second, newest) = make(&place, &admin(), wanted()).await;
+    let found = place.store.key_find_by_digest(unknown).await.unwrap().unwrap();
+    assert_eq!(found.stored.key.id, oldest.id, "another in its stead");
+    assert!(!found.stored.digests.matches(&unknown, found.at), "which nobody takes for it");
+    for (secret, id) in [(&first, oldest.id), (&second, newest.id)] {
+        let found = place.store.key_find_by_digest(secret.digest()).await.unwrap().unwrap();
+        assert!(found.stored.key.id == id && found.stored.digests.matches(&secret.digest(), found.at));
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_tenant_s_key_is_not_live() {
+    let place = Place::new().await;
+    let wanted = Wanted::new("made".parse().unwrap(), Permission::Send.into());
+    let (secret, _) = make(&place, &admin(), wanted).await;
+    let live = async || {
+        let found = place.store.key_find_by_digest(secret.digest()).await.unwrap().unwrap();
+        found.stored.key.is_live(found.at)
+    };
+    assert!(live().await);
+    place.database.execute("UPDATE tenants SET deleted_at = now()").await;
+    assert!(!live().await);
 }
 
 #[tokio::test]
