@@ -32,6 +32,7 @@ mod send;
 mod smtp;
 mod tenant_relay;
 mod tenants;
+mod timing;
 mod two_nodes;
 mod walks;
 mod world;
