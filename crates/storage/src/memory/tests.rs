@@ -76,8 +76,20 @@ fn a_node_that_does_not_listen_remembers_nothing() {
     let (memory, now) = (Memory::default(), Instant::now());
     keep(&memory, &DIGEST, &found(|_| {}), now);
     memory.keep_default_tenant(ask_default_tenant(&memory, now).unwrap(), &tenant(TenantId::DEFAULT), now);
+    assert_eq!(memory.state().keys.len(), 0);
     let listening = memory.listen();
     beat(&memory, &listening, now, NOW);
+    assert!(known(&memory, &DIGEST, now).is_none() && ask_default_tenant(&memory, now).is_some());
+}
+
+#[test]
+fn an_answer_to_what_was_asked_before_the_node_listened_is_not_kept() {
+    let (memory, now) = (Memory::default(), Instant::now());
+    let (question, tenants) = (ask(&memory, &DIGEST, now), ask_default_tenant(&memory, now).unwrap());
+    let listening = memory.listen();
+    beat(&memory, &listening, now, NOW);
+    memory.keep_key(question, &DIGEST, &found(|_| {}), now);
+    memory.keep_default_tenant(tenants, &tenant(TenantId::DEFAULT), now);
     assert!(known(&memory, &DIGEST, now).is_none() && ask_default_tenant(&memory, now).is_some());
 }
 
