@@ -167,7 +167,7 @@ async fn without_its_listening_connection_a_node_asks_for_each_key() {
     both(true).await;
     // Both go on without the database: for as long as they can hear of changes.
     assert_eq!(nodes.database.query_one_text(&format!("SELECT count(pg_terminate_backend(pid)) {LISTENERS}")).await, "2");
-    both(false).await;
+    timeout(BOUND, both(false)).await.expect("both ask again");
     nodes.database.execute("ALTER TABLE away RENAME TO api_keys").await;
     assert_eq!((me(0, &key.secret).await, me(1, &key.secret).await), (200, 200));
     for server in &nodes.servers {
