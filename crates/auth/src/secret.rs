@@ -174,6 +174,21 @@ mod tests {
     }
 
     #[test]
+    fn a_checksum_alone_makes_no_made_secret() {
+        let is_made = |body: &str| Secret::presented(&format!("{body}{}", checksum(body))).unwrap().is_made();
+        let digits = "0".repeat(43);
+        assert!(is_made(&format!("sk_live_{digits}")) && is_made(&format!("sk_test_{digits}")));
+        for body in [
+            format!("sk_live_{}", &digits[1..]),
+            format!("sk_live_{digits}0"),
+            format!("sk_live_{}-", &digits[1..]),
+            format!("sk_dead_{digits}"),
+        ] {
+            assert!(!is_made(&body), "{body}");
+        }
+    }
+
+    #[test]
     fn a_chosen_key_has_16_to_256_visible_characters() {
         assert!(Secret::chosen("0123456789abcdef").is_ok());
         assert!(Secret::chosen(&"x".repeat(256)).is_ok());
