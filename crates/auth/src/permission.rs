@@ -50,6 +50,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_named_twice_is_held() {
+        for permission in Permission::ALL {
+            assert_eq!([*permission; 2].into_iter().collect::<PermissionSet>(), PermissionSet::from(*permission));
+        }
+    }
+
+    #[test]
     fn every_set_covers_just_what_it_holds_one_by_one() {
         for parent in subsets() {
             let parent_set: PermissionSet = parent.iter().copied().collect();
