@@ -3,12 +3,13 @@
 mod needles;
 mod places;
 
+use std::path::Path;
 use std::process::Command;
 
 use selfmx_auth::Secret;
 use selfmx_domain::Mode;
 use selfmx_http::{RouteInfo, routes};
-use selfmx_testing::{Database, HttpAnswer, HttpClient, OsEntropy, Sink, SinkSettings};
+use selfmx_testing::{Certificate, Database, HttpAnswer, HttpClient, OsEntropy, Sink, SinkSettings, SinkTls};
 use serde_json::{Value, json};
 
 use self::needles::Needles;
@@ -20,6 +21,7 @@ use crate::world::{World, email, port, text};
 
 const OLD_SECRET_KEY: &str = "an-old-made-up-secret-key-of-canary-s-tests";
 const RELAY_PASSWORD: &str = "the-relay-s-own-password-of-the-canary-test";
+const TENANT_PASSWORD: &str = "the-tenant-s-own-password-of-the-canary-test";
 const DATABASE_PASSWORD: &str = "the-database-s-password-of-the-canary-test";
 
 /// A server, all that is looked for, and all that it has said.
@@ -192,13 +194,14 @@ fn dump(database: &Database) -> String {
     String::from_utf8_lossy(&dumped.stdout).into_owned()
 }
 
-async fn relay() -> Sink {
-    let credentials = Some(("mailer".to_owned(), RELAY_PASSWORD.to_owned()));
-    Sink::start(SinkSettings { credentials, ..SinkSettings::default() }).await
+/// A relay that takes this password.
+async fn relay(password: &str, tls: SinkTls) -> Sink {
+    let credentials = Some(("mailer".to_owned(), password.to_owned()));
+    Sink::start(SinkSettings { tls, credentials, ..SinkSettings::default() }).await
 }
 
 /// A server with every secret that one can be given.
-async fn start(database: &Database, relay: &Sink, password: &str) -> Server {
+async fn start(database: &Database, relay: &Sink, password: &str, trusted: &Path) -> Server {
     let (url, port) = (format!("{} password={DATABASE_PASSWORD}", database.connection_string()), port(relay));
     Server::start_with(&[
         ("DATABASE_URL", &url),
@@ -210,6 +213,8 @@ async fn start(database: &Database, relay: &Sink, password: &str) -> Server {
         ("SMTP_TLS", "false"),
         ("SMTP_USER", "mailer"),
         ("SMTP_PASS", password),
+        ("SSL_CERT_FILE", trusted.to_str().unwrap()),
+        ("TENANT_SMTP_ALLOW_PRIVATE", "true"),
         ("TRUSTED_PROXIES", "127.0.0.1"),
         ("LOG_LEVEL", "debug"),
     ])
@@ -218,8 +223,12 @@ async fn start(database: &Database, relay: &Sink, password: &str) -> Server {
 
 #[tokio::test]
 async fn no_secret_is_in_any_answer_log_or_dump() {
-    let (relay, database) = (relay().await, database().await);
-    let world = World { server: start(&database, &relay, RELAY_PASSWORD).await, database };
+    let (certificate, folder) = (Certificate::for_loopback(), tempfile::tempdir().unwrap());
+    let trusted = folder.path().join("authorities.pem");
+    std::fs::write(&trusted, certificate.pem()).unwrap();
+    let (relay, own) = (relay(RELAY_PASSWORD, SinkTls::None).await, relay(TENANT_PASSWORD, SinkTls::StartTls(certificate)).await);
+    let database = database().await;
+    let world = World { server: start(&database, &relay, RELAY_PASSWORD, &trusted).await, database };
     let http = world.server.connect().await;
     let mut run = Run { world, http, needles: Needles::default(), answers: Vec::new(), echoes: Vec::new() };
     for (what, secret) in [
@@ -227,29 +236,39 @@ async fn no_secret_is_in_any_answer_log_or_dump() {
         ("SECRET_KEY", SECRET_KEY),
         ("SECRET_KEYS_OLD", OLD_SECRET_KEY),
         ("SMTP_PASS", RELAY_PASSWORD),
+        ("a tenant's smtp.pass", TENANT_PASSWORD),
         ("DATABASE_URL's password", DATABASE_PASSWORD),
         ("a malformed key", "nonsense-of-the-canary-test"),
     ] {
         run.needles.add(what, secret);
     }
     let tenants = Tenants::make(&run.world).await;
+    let smtp = json!({"host": "127.0.0.1", "port": own.address().port(), "user": "mailer", "pass": TENANT_PASSWORD});
+    let path = format!("/v1/tenants/{}", tenants.owner);
+    let changed = run.ask_as(KEY, ("PATCH", &path), &json!({"smtp": smtp}).to_string()).await;
+    assert_eq!(changed["smtp"]["has_pass"], true, "{changed}");
     let secrets = presented(&mut run, &tenants).await;
     ask_everything(&mut run, &tenants, &secrets).await;
     stray(&mut run, &[KEY, &secrets[1], &secrets[4]]).await;
     outage(&mut run, &secrets).await;
     run.world.settled(&run.world.send(json!({})).await).await;
+    assert!(own.wait_for(1).await[0].user.is_some() && relay.wait_for(1).await[0].user.is_some(), "both passwords were used");
+    drop(own);
 
     // A relay that takes another password, and one that is gone.
     let Run { world: World { server, database }, needles, answers, echoes, .. } = run;
     let mut logs = vec![server.stop().await];
     for password in ["another-password-than-the-relay-has", RELAY_PASSWORD] {
-        let another = if password == RELAY_PASSWORD { Sink::well_behaved().await } else { self::relay().await };
-        let server = start(&database, &another, password).await;
+        let another =
+            if password == RELAY_PASSWORD { Sink::well_behaved().await } else { self::relay(RELAY_PASSWORD, SinkTls::None).await };
+        let server = start(&database, &another, password, &trusted).await;
         if password == RELAY_PASSWORD {
             drop(another);
         }
         assert_eq!(server.ask("POST", "/v1/test-smtp", Some(KEY), None).await.status, 502);
-        assert_eq!(server.ask("POST", "/v1/send", Some(KEY), Some(&email(&json!({})))).await.status, 202);
+        for path in ["/v1/send", &format!("{path}/send")] {
+            assert_eq!(server.ask("POST", path, Some(KEY), Some(&email(&json!({})))).await.status, 202);
+        }
         server.logged("\"attempt\"").await;
         logs.push(server.stop().await);
     }

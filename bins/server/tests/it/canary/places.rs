@@ -87,6 +87,8 @@ fn bodies() -> Vec<(&'static str, String)> {
         mail("attachments", json!([{"filename": "a", "content": "@!"}])),
         ("/v1/tenants", json!({"name": "Stray", "@": "@"}).to_string()),
         ("/v1/tenants", json!({"name": "Stray", "domain": "@ @"}).to_string()),
+        ("/v1/tenants", json!({"name": "Stray", "smtp": {"host": "192.0.2.7", "user": "u", "pass": ["@"]}}).to_string()),
+        ("/v1/tenants", json!({"name": "Stray", "smtp": {"host": "192.0.2.7", "pass": "@", "port": 0}}).to_string()),
     ]
 }
 

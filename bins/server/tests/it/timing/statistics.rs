@@ -17,6 +17,11 @@ pub(super) struct Difference {
 }
 
 impl Difference {
+    /// What so many standard errors are, in microseconds.
+    pub(super) fn beyond(self, errors: f64) -> f64 {
+        self.error * errors
+    }
+
     /// How many standard errors it is.
     pub(super) fn score(self) -> f64 {
         self.microseconds.abs() / self.error.max(f64::MIN_POSITIVE)
