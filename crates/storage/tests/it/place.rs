@@ -57,8 +57,7 @@ impl Place {
 
     /// A tenant of its own, that nothing is said of.
     pub(crate) async fn tenant(&self) -> TenantId {
-        let profile = TenantProfile::named("tenant".parse().unwrap());
-        self.store.tenant_create(&admin().platform_permit().unwrap(), &profile.into()).await.unwrap().id
+        tenant(&self.store).await
     }
 
     /// Accepts a draft as the default tenant's.
@@ -170,6 +169,12 @@ pub(crate) fn principal(tenant: Option<TenantId>, permission: Permission, mode: 
 /// The key, recognised.
 pub(crate) fn principal_of(key: ApiKey) -> Principal {
     selfmx_testing::principal(key)
+}
+
+/// A tenant that nothing is said of.
+pub(crate) async fn tenant(store: &Store) -> TenantId {
+    let profile = TenantProfile::named("tenant".parse().unwrap());
+    store.tenant_create(&admin().platform_permit().unwrap(), &profile.into()).await.unwrap().id
 }
 
 /// The id of no tenant.

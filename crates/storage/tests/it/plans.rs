@@ -4,7 +4,7 @@ use selfmx_auth::Principal;
 use selfmx_domain::{EmailFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile};
 use selfmx_storage::{Lease, PoolSettings, Store};
 
-use crate::place::{LONG, Place, accept, admin, permit, store, system, tenant_admin};
+use crate::place::{LONG, Place, accept, admin, permit, store, system, tenant, tenant_admin};
 use crate::settle::{deferred, delivered};
 use crate::tenants::platform;
 
@@ -57,7 +57,8 @@ async fn work(store: &Store, times: usize) {
 #[tokio::test]
 async fn an_idle_tenant_s_list_reads_nobody_else_s_rows() {
     let place = Place::new().await;
-    let (idle, filler) = (tenant_admin(place.tenant().await), place.other_store());
+    let filler = place.other_store();
+    let idle = tenant_admin(tenant(&filler).await);
     for _ in 0..5 {
         accept(&filler, &idle.permit().unwrap(), |_| {}).await;
     }
