@@ -9,12 +9,13 @@ use selfmx_auth::System;
 use selfmx_domain::{Clock, Entropy, Limits};
 use selfmx_http::HttpSettings;
 use selfmx_mail::{Capture, Relay, RelaySettings, Transport};
-use selfmx_storage::{DatabaseAddress, Store, WhichUses};
+use selfmx_storage::{DatabaseAddress, Store};
 use selfmx_worker::{Routes, Worker};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::behind;
 use crate::chance::{OsEntropy, SystemClock};
 use crate::database::{self, Opened};
 use crate::environment::{Environment, SettingError};
@@ -26,7 +27,6 @@ use crate::upkeep;
 
 /// Beyond this the server stops whatever is still under way; leases that are lost run out by themselves.
 const DRAIN: Duration = Duration::from_secs(29);
-const KEY_USE: Duration = Duration::from_secs(5);
 
 /// The relay where there is one, and where mail goes.
 type Outgoing = (Option<Arc<Relay>>, Transport);
@@ -77,7 +77,8 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(listen_for_work(store.clone(), opened.address.clone(), background.clone()));
     tasks.spawn(upkeep::bring_back(store.clone(), system, background.clone()));
-    tasks.spawn(write_key_use(store, background.clone()));
+    tasks.spawn(behind::forget_days(store.clone(), system, background.clone()));
+    tasks.spawn(behind::write(store, background.clone()));
     let served = until_drained(listener, App::new(parts), settings.door.http, worker, signals).await;
     background.cancel();
     tasks.close();
@@ -127,20 +128,4 @@ async fn listen(door: &Door) -> Result<TcpListener, Failure> {
 
 async fn listen_for_work(store: Store, address: DatabaseAddress, stop: CancellationToken) {
     store.listen(&address, stop).await;
-}
-
-/// Writes when keys were last used, now and then and at the end; never on the path of a request.
-async fn write_key_use(store: Store, stop: CancellationToken) {
-    loop {
-        let which = tokio::select! {
-            () = stop.cancelled() => WhichUses::All,
-            () = tokio::time::sleep(KEY_USE) => WhichUses::Due,
-        };
-        if let Err(error) = store.key_use_write(which).await {
-            tracing::warn!(error = %error, "when keys were last used could not be written: it is tried again");
-        }
-        if which == WhichUses::All {
-            return;
-        }
-    }
 }

@@ -20,6 +20,7 @@ mod send;
 mod sign_in;
 mod smtp;
 mod tenants;
+mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +36,7 @@ pub use failures::{Failures, TooManyFailures};
 pub use health::{Health, HealthStatus, NotReady};
 pub use keys::{CreatedKey, KeyList};
 pub use rates::{Bucket, Limited, Rates, Standing};
-pub use selfmx_storage::RevokedKeys;
+pub use selfmx_storage::{QuotaStanding, RevokedKeys};
 pub use send::AcceptedEmail;
 pub use sign_in::SignInError;
 

@@ -38,6 +38,7 @@ impl App {
         let refused = match Principal::recognise(secret, &stored, &moment) {
             Ok(principal) => {
                 self.store.key_used(principal.key().id, principal.origin(), now);
+                self.store.request_counted(principal.tenant().id, now);
                 return Ok(principal);
             }
             Err(refused) => refused,

@@ -11,6 +11,7 @@
 //! | [`RecipientState`], [`EmailStatus`] | what has become of an email, as enums whose changes consume the old state |
 //! | [`Verdict`], [`Reply`], [`RetryPolicy`] | what a relay said, and what follows from it |
 //! | [`Tenant`], [`TenantChange`], [`RateLimit`] | whose things are kept apart, and how much of what they may do |
+//! | [`TenantUsage`], [`Month`] | how much it has done |
 //! | [`AuditEntry`] | who changed what, and what was refused |
 //! | [`EmailId`], [`ApiKeyId`], … | ids, one type each, as TypeIDs |
 //! | [`PublicAddress`] | an address that may be dialled on somebody else's behalf |
@@ -52,6 +53,7 @@ mod tag;
 mod tenant;
 mod tenant_relay;
 mod text;
+mod usage;
 
 pub use address::{Address, Domain};
 pub use attachment::{Attachment, ContentId, ContentType, FileName};
@@ -76,3 +78,4 @@ pub use tag::{Metadata, Tag};
 pub use tenant::{NewTenant, SenderDefaults, Tenant, TenantChange, TenantProfile, TenantStatus};
 pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantRelay};
 pub use text::Subject;
+pub use usage::{Month, TenantUsage};

@@ -3,7 +3,7 @@
 use selfmx_app::App;
 use selfmx_domain::AuditAction as Action;
 
-use crate::routes::{audit, emails, health, keys, send, smtp, tenants};
+use crate::routes::{audit, emails, health, keys, send, smtp, tenants, usage};
 use crate::{Route, RouteInfo};
 
 /// The route table.
@@ -36,6 +36,7 @@ fn own() -> Vec<Route<App>> {
         Route::patch("/v1/tenants/{tenant_id}", tenants::update).audited(Action::TenantUpdate),
         Route::post("/v1/tenants/{tenant_id}/suspend", tenants::suspend).audited(Action::TenantSuspend),
         Route::post("/v1/tenants/{tenant_id}/resume", tenants::resume).audited(Action::TenantResume),
+        Route::get("/v1/tenants/{tenant_id}/usage", usage::find).with_parameters(usage::FIND).audited(Action::TenantRead),
     ]
 }
 
@@ -110,6 +111,7 @@ mod tests {
                 ("PATCH", "/v1/tenants/{tenant_id}", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/suspend", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/resume", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/usage", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/send", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/emails", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/emails/{id}", Access::Platform(Permission::All)),

@@ -54,6 +54,7 @@ mod pages;
 mod pool;
 mod queue;
 mod quota;
+mod request_counts;
 mod reseal;
 mod schema;
 mod settle;
@@ -64,6 +65,7 @@ mod tenant_relay;
 mod tenant_rows;
 mod tenants;
 mod tls;
+mod usage;
 mod vault;
 mod wake;
 

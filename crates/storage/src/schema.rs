@@ -72,6 +72,14 @@ table! {
 }
 
 table! {
+    usage_months (tenant_id, month) {
+        tenant_id -> Uuid,
+        month -> Date,
+        api_requests -> BigInt,
+    }
+}
+
+table! {
     emails (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,

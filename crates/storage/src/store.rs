@@ -10,6 +10,7 @@ use crate::key_use::KeyUses;
 use crate::loan::Loan;
 use crate::memory::Memory;
 use crate::pool::{Pool, PoolSettings};
+use crate::request_counts::RequestCounts;
 use crate::vault::Vault;
 use crate::wake::Wake;
 
@@ -24,6 +25,7 @@ pub struct Store {
     pub(crate) wake: Wake,
     pub(crate) memory: Memory,
     pub(crate) key_uses: KeyUses,
+    pub(crate) request_counts: RequestCounts,
     vault: Arc<Vault>,
 }
 
@@ -40,6 +42,7 @@ impl Store {
             wake: Wake::default(),
             memory: Memory::default(),
             key_uses: KeyUses::default(),
+            request_counts: RequestCounts::default(),
             vault: Arc::new(vault),
         }
     }

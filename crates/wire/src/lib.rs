@@ -41,6 +41,7 @@ mod status;
 mod tenant_relay;
 mod tenants;
 mod timestamp;
+mod usage;
 mod value;
 
 pub use audit::AuditView;
@@ -54,3 +55,4 @@ pub use send::{EmailAccepted, SendEmail};
 pub use status::{Allowed, Fine, HealthView};
 pub use tenants::{CreateTenant, TenantView, UpdateTenant};
 pub use timestamp::time_of;
+pub use usage::UsageView;

@@ -34,5 +34,6 @@ mod tenant_relay;
 mod tenants;
 mod timing;
 mod two_nodes;
+mod usage;
 mod walks;
 mod world;

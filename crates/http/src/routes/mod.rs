@@ -7,3 +7,4 @@ pub(crate) mod keys;
 pub(crate) mod send;
 pub(crate) mod smtp;
 pub(crate) mod tenants;
+pub(crate) mod usage;

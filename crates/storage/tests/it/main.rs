@@ -26,4 +26,5 @@ mod settle;
 mod tenant_relay;
 mod tenants;
 mod tls;
+mod usage;
 mod wake;
