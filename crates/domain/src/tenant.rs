@@ -238,6 +238,21 @@ mod tests {
     }
 
     #[test]
+    fn a_relay_is_kept_changed_or_dropped_with_its_password() {
+        let relay = RelayChange { host: Some("smtp.example".parse().unwrap()), ..RelayChange::default() };
+        let change = |relay| TenantChange { relay, ..TenantChange::default() };
+        let with = change(Change::Set(relay.clone())).apply(profile()).unwrap();
+        assert_eq!(with.relay.as_ref().map(|relay| relay.host.to_string()), Some("smtp.example".to_owned()));
+        assert_eq!(change(Change::Keep).apply(with.clone()).unwrap().relay, with.relay);
+        assert_eq!(change(Change::Clear).apply(with).unwrap().relay, None);
+        let password = |relay| change(relay).relay_password();
+        let secret = Change::Set("a-relay-s-password".parse().unwrap());
+        assert!(password(Change::Keep).is_keep() && password(Change::Set(relay.clone())).is_keep());
+        assert!(matches!(password(Change::Clear), Change::Clear));
+        assert!(password(Change::Set(RelayChange { pass: secret, ..relay })).as_set().is_some());
+    }
+
+    #[test]
     fn defaults_say_what_a_request_does_not_and_change_nothing_that_it_says() {
         let defaults = SenderDefaults {
             from_name: Some("Acme, Inc".parse().unwrap()),
