@@ -1,10 +1,10 @@
-//! A draft is consented to by its check alone.
+//! A consent stays with the draft that was checked.
 
 use selfmx_auth::Consented;
-use selfmx_domain::{ApiKeyId, Draft, Mode, TenantId};
+use selfmx_domain::Draft;
 
-fn forge(draft: Draft) -> Consented {
-    Consented { draft, tenant: TenantId::DEFAULT, key: ApiKeyId::DEFAULT, mode: Mode::Live }
+fn forge(consented: &mut Consented, draft: Draft) {
+    consented.draft = draft;
 }
 
 fn main() {
