@@ -22,7 +22,7 @@ use crate::world::World;
 const SEED: u64 = 20_261_123;
 const SEED_VARIABLE: &str = "SELFMX_WALK_SEED";
 /// How many walks, unless this variable says otherwise.
-const WALKS: u64 = 150;
+const WALKS: u64 = 60;
 const WALKS_VARIABLE: &str = "SELFMX_WALKS";
 /// The calls of each.
 const STEPS: usize = 30;
