@@ -4,7 +4,8 @@ ALTER TABLE tenants
     ADD COLUMN status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended', 'deleted')),
     ADD COLUMN suspended_at timestamptz,
     ADD COLUMN deleted_at timestamptz,
-    -- When the last of its data was gone.
+    -- When a deleted tenant's data is to be looked at next, and when the last of it was gone.
+    ADD COLUMN erase_due_at timestamptz,
     ADD COLUMN erased_at timestamptz,
     ADD COLUMN domain text,
     ADD COLUMN from_name text,
@@ -25,7 +26,7 @@ ALTER TABLE tenants
 
 UPDATE tenants SET updated_at = created_at;
 
-CREATE INDEX tenants_to_erase ON tenants (deleted_at) WHERE deleted_at IS NOT NULL AND erased_at IS NULL;
+CREATE INDEX tenants_to_erase ON tenants (erase_due_at) WHERE erase_due_at IS NOT NULL;
 
 -- Where a list is absent, everything is allowed.
 ALTER TABLE api_keys

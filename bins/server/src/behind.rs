@@ -1,19 +1,12 @@
-//! What the server writes and deletes behind its requests: when keys were used, how many requests there were, and the counts of days that are over.
+//! What the server writes behind its requests: when keys were used, and how many requests there were.
 
 use std::time::Duration;
 
-use selfmx_auth::System;
 use selfmx_storage::{Store, WhichUses};
 use tokio_util::sync::CancellationToken;
 
 /// What was counted in between is lost where the process is killed.
 const BETWEEN_WRITES: Duration = Duration::from_secs(5);
-
-/// A count is in nobody's way: it is only to go some time.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(3600);
-/// Between two steps: others come first.
-const BETWEEN_STEPS: Duration = Duration::from_millis(50);
-const DAYS_IN_A_STEP: u32 = 1_000;
 
 /// Writes when keys were last used and how many requests tenants made, now and then and at the end; never on the path of a request.
 pub(crate) async fn write(store: Store, stop: CancellationToken) {
@@ -31,26 +24,5 @@ pub(crate) async fn write(store: Store, stop: CancellationToken) {
         if which == WhichUses::All {
             return;
         }
-    }
-}
-
-/// Deletes the counts of daily quotas of days that are over, in short steps, until `stop`.
-pub(crate) async fn forget_days(store: Store, system: System, stop: CancellationToken) {
-    let work = async {
-        loop {
-            let pause = match store.quota_days_forget(&system, DAYS_IN_A_STEP).await {
-                Ok(0) => BETWEEN_LOOKS,
-                Ok(_) => BETWEEN_STEPS,
-                Err(error) => {
-                    tracing::warn!(error = %error, "the counts of days that are over could not be deleted: it is tried again");
-                    BETWEEN_LOOKS
-                }
-            };
-            tokio::time::sleep(pause).await;
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = work => {}
     }
 }

@@ -23,7 +23,7 @@ use crate::failure::Failure;
 use crate::first_key;
 use crate::settings::{Door, Settings};
 use crate::signals::Signals;
-use crate::upkeep;
+use crate::upkeep::Upkeep;
 
 /// Beyond this the server stops whatever is still under way; leases that are lost run out by themselves.
 const DRAIN: Duration = Duration::from_secs(29);
@@ -76,8 +76,9 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(listen_for_work(store.clone(), opened.address.clone(), background.clone()));
-    tasks.spawn(upkeep::bring_back(store.clone(), system, background.clone()));
-    tasks.spawn(behind::forget_days(store.clone(), system, background.clone()));
+    for upkeep in [Upkeep::BringBack, Upkeep::Erase, Upkeep::ForgetDays] {
+        tasks.spawn(upkeep.run(store.clone(), system, background.clone()));
+    }
     tasks.spawn(behind::write(store, background.clone()));
     let served = until_drained(listener, App::new(parts), settings.door.http, worker, signals).await;
     background.cancel();

@@ -1,35 +1,63 @@
-//! What the server does of its own accord for tenants: their mail comes back when they are resumed.
+//! What the server does of its own accord: the mail of resumed tenants comes back, the data of deleted ones goes, and so do the counts of days that are over.
 
 use std::time::Duration;
 
 use selfmx_auth::System;
-use selfmx_storage::Store;
+use selfmx_storage::{Erasing, Error, Store};
 use tokio_util::sync::CancellationToken;
 
 /// Between two looks that found nothing.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-/// Between two steps: others come first.
-const BETWEEN_STEPS: Duration = Duration::from_millis(5);
 const AFTER_A_FAILURE: Duration = Duration::from_secs(5);
+/// After a step that found something.
+const AFTER_BRINGING_BACK: Duration = Duration::from_millis(5);
+/// The database does other things first.
+const AFTER_ERASING: Duration = Duration::from_millis(50);
+/// A count is in nobody's way: it is only to go some time.
+const BETWEEN_DAYS: Duration = Duration::from_secs(3600);
+const DAYS_IN_A_STEP: u32 = 1_000;
 
-/// Brings back the mail of tenants that were resumed, until `stop`. Each step is a short commit: what is not done is found by the next, on whichever
-/// node.
-pub(crate) async fn bring_back(store: Store, system: System, stop: CancellationToken) {
-    let work = async {
+/// Something that is never finished. Its steps are short commits: what is not done is found by the next, on whichever node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Upkeep {
+    /// Brings back the mail of tenants that were resumed.
+    BringBack,
+    /// Erases what deleted tenants had.
+    Erase,
+    /// Deletes the counts of daily quotas of days that are over.
+    ForgetDays,
+}
+
+impl Upkeep {
+    /// Takes step after step until `stop`.
+    pub(crate) async fn run(self, store: Store, system: System, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.steps(&store, &system) => {}
+        }
+    }
+
+    async fn steps(self, store: &Store, system: &System) {
         loop {
-            let pause = match store.queue_resume(&system).await {
-                Ok(0) => BETWEEN_LOOKS,
-                Ok(_) => BETWEEN_STEPS,
+            let pause = match self.step(store, system).await {
+                Ok(pause) => pause,
                 Err(error) => {
-                    tracing::warn!(error = %error, "the mail of resumed tenants could not be brought back: it is tried again");
+                    tracing::warn!(error = %error, upkeep = ?self, "upkeep failed: it is tried again");
                     AFTER_A_FAILURE
                 }
             };
             tokio::time::sleep(pause).await;
         }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = work => {}
+    }
+
+    /// Takes a step, and tells how long to wait until the next.
+    async fn step(self, store: &Store, system: &System) -> Result<Duration, Error> {
+        Ok(match self {
+            Self::BringBack if store.queue_resume(system).await? > 0 => AFTER_BRINGING_BACK,
+            Self::Erase if store.tenant_erase(system).await? == Erasing::Some => AFTER_ERASING,
+            Self::ForgetDays if store.quota_days_forget(system, DAYS_IN_A_STEP).await? > 0 => AFTER_ERASING,
+            Self::BringBack | Self::Erase => BETWEEN_LOOKS,
+            Self::ForgetDays => BETWEEN_DAYS,
+        })
     }
 }

@@ -35,6 +35,11 @@ pub enum Error {
         "this key is set by the environment variable API_KEY: to change or revoke it, change or unset the variable and restart the server"
     )]
     EnvironmentKey,
+    /// The default tenant cannot be deleted.
+    #[error(
+        "the default tenant is the one on which platform keys act, and cannot be deleted: to end its mail suspend it, with POST /v1/tenants/tenant_default/suspend"
+    )]
+    DefaultTenant,
     /// The relay did not do what it was asked; the text is its last answer.
     #[error("{0}")]
     Relay(String),
@@ -56,6 +61,7 @@ impl From<selfmx_storage::Error> for Error {
     fn from(error: selfmx_storage::Error) -> Self {
         match error {
             selfmx_storage::Error::NoSuchTenant => Self::Invalid(Problem::NoSuchTenant.at("tenant_id")),
+            selfmx_storage::Error::DefaultTenant => Self::DefaultTenant,
             selfmx_storage::Error::Invalid(error) => Self::Invalid(error),
             selfmx_storage::Error::Denied(denied) => Self::Denied(denied),
             selfmx_storage::Error::QuotaExceeded { retry_after } => Self::QuotaExceeded { retry_after },

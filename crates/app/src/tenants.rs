@@ -1,4 +1,4 @@
-//! Tenants: create, list, find, change, suspend, resume; for the platform alone.
+//! Tenants: create, list, find, change, suspend, resume, delete; for the platform alone.
 
 use selfmx_auth::{PlatformPermit, needs};
 use selfmx_domain::{NewTenant, Page, PageRequest, Problem, RelayHost, Tenant, TenantChange, TenantId};
@@ -61,6 +61,15 @@ impl App {
     /// [`Error::NotFound`] where there is none.
     pub async fn tenant_resume(&self, permit: &PlatformPermit<needs::All>, id: TenantId) -> Result<Tenant, Error> {
         self.store.tenant_resume(permit, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Deletes the tenant with this id; one that is deleted already stays so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] where there never was one, [`Error::DefaultTenant`] for the default tenant.
+    pub async fn tenant_delete(&self, permit: &PlatformPermit<needs::All>, id: TenantId) -> Result<(), Error> {
+        self.store.tenant_delete(permit, id).await?.then_some(()).ok_or(Error::NotFound)
     }
 
     /// That the host may be connected to, as far as it shows by itself.

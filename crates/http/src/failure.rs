@@ -242,7 +242,7 @@ fn of_app(error: &Error) -> ErrorCode {
         Error::Grant(GrantError::Revoked) => ErrorCode::Conflict,
         Error::Denied(denied) => of_denied(denied),
         Error::Grant(_) => ErrorCode::PermissionDenied,
-        Error::EnvironmentKey => ErrorCode::Conflict,
+        Error::EnvironmentKey | Error::DefaultTenant => ErrorCode::Conflict,
         Error::Relay(_) => ErrorCode::RelayFailed,
         Error::Unavailable { .. } => ErrorCode::Unavailable,
         _ => ErrorCode::Internal,

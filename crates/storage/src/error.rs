@@ -33,6 +33,9 @@ pub enum Error {
     /// The tenant that a key was to be made for, or that an email is of, does not exist or is deleted.
     #[error("there is no such tenant")]
     NoSuchTenant,
+    /// The default tenant, on which platform keys act, cannot be deleted.
+    #[error("the default tenant cannot be deleted")]
+    DefaultTenant,
     /// What would be there after a change does not fit together.
     #[error(transparent)]
     Invalid(#[from] FieldError),

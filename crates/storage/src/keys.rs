@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use diesel::dsl::{IntoBoxed, sql};
+use diesel::expression::SqlLiteral;
 use diesel::result::Error as DieselError;
-use diesel::sql_types::{BigInt, Nullable, Timestamptz};
+use diesel::sql_types::{BigInt, Bool, Nullable, Timestamptz};
 use diesel::{ExpressionMethods, NullableExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{ApiKey, Grant, KeyChange, Permit, Reach, Secret, System, Wanted, needs};
@@ -32,6 +33,9 @@ impl Store {
     /// exist; otherwise where the database cannot.
     pub async fn key_create(&self, permit: &Permit<needs::ApiKeysWrite>, wanted: Wanted, secret: &Secret) -> Result<ApiKey, Error> {
         let make = async |connection: &mut AsyncPgConnection| {
+            if let Some(tenant) = asked_for(permit, &wanted) {
+                hold_tenant(connection, tenant).await?;
+            }
             let held = hold(connection, permit.key_id(), None).await?;
             let grant = permit.renewed(held.maker.as_ref(), held.at)?.grant(wanted, held.at)?;
             let key = self.key_insert(connection, &grant, Some(permit.key_id()), secret).await?;
@@ -252,12 +256,27 @@ impl Store {
 
 /// The keys that a permit reaches.
 pub(crate) fn within(reach: Reach) -> IntoBoxed<'static, api_keys::table, diesel::pg::Pg> {
-    let query = api_keys::table.into_boxed();
+    let query = api_keys::table.filter(of_present_tenant()).into_boxed();
     match reach {
         Reach::Everything => query,
         Reach::Platform => query.filter(api_keys::tenant_id.is_null()),
         Reach::Tenant(tenant) => query.filter(api_keys::tenant_id.eq(tenant.as_uuid())),
     }
+}
+
+/// Locks the key that asks and, in the order of their ids, all keys of a tenant that is locked already: no more can be made.
+pub(crate) async fn hold_with_all_of(connection: &mut AsyncPgConnection, maker: ApiKeyId, tenant: TenantId) -> Result<HeldKeys, Error> {
+    let of_tenant = api_keys::table.filter(api_keys::tenant_id.eq(tenant.as_uuid())).select(api_keys::id);
+    let mut ids: Vec<Uuid> = of_tenant.load(connection).await?;
+    ids.push(maker.as_uuid());
+    let lock = api_keys::table.filter(api_keys::id.eq_any(ids)).order(api_keys::id).select(api_keys::id).for_no_key_update();
+    let _locked: Vec<Uuid> = lock.load(connection).await?;
+    hold(connection, maker, None).await
+}
+
+/// Leaves out what a deleted tenant had.
+fn of_present_tenant() -> SqlLiteral<Bool> {
+    sql("NOT EXISTS (SELECT 1 FROM tenants gone WHERE gone.id = api_keys.tenant_id AND gone.deleted_at IS NOT NULL)")
 }
 
 /// Keys under a lock, and the database's time.
@@ -268,9 +287,11 @@ pub(crate) struct HeldKeys {
 }
 
 /// Locks the key that asks and the one that it is about, in the order of their ids, so that no two calls wait for each other.
+///
+/// Whoever locks a tenant too locks it before its keys.
 pub(crate) async fn hold(connection: &mut AsyncPgConnection, maker: ApiKeyId, target: Option<ApiKeyId>) -> Result<HeldKeys, Error> {
     let ids: Vec<_> = [Some(maker), target].into_iter().flatten().map(|id| id.as_uuid()).collect();
-    let query = api_keys::table.filter(api_keys::id.eq_any(ids)).order(api_keys::id);
+    let query = api_keys::table.filter(api_keys::id.eq_any(ids)).filter(of_present_tenant()).order(api_keys::id);
     let rows: Vec<KeyRow> = query.select(KeyRow::as_select()).for_no_key_update().load(connection).await?;
     let keys = rows.into_iter().map(KeyRow::into_key).collect::<Result<Vec<_>, _>>()?;
     // Not the transaction's own time, which may lie before what was waited for.
@@ -279,10 +300,19 @@ pub(crate) async fn hold(connection: &mut AsyncPgConnection, maker: ApiKeyId, ta
     Ok(HeldKeys { maker: found(maker), target: target.and_then(found), at })
 }
 
-/// Makes sure that a tenant exists and goes on existing until the transaction ends.
+/// Makes sure that a tenant exists and goes on existing until the transaction ends. Not by a shared lock: while some come and others go, whoever is to
+/// suspend or delete the tenant would wait without end.
 async fn hold_tenant(connection: &mut AsyncPgConnection, id: TenantId) -> Result<Option<Uuid>, DieselError> {
     let query = tenants::table.find(id.as_uuid()).filter(tenants::deleted_at.is_null());
-    query.select(tenants::id).for_share().first(connection).await.optional()
+    query.select(tenants::id).for_no_key_update().first(connection).await.optional()
+}
+
+/// The tenant that a wanted key is for, as far as the request and the permit say.
+fn asked_for(permit: &Permit<needs::ApiKeysWrite>, wanted: &Wanted) -> Option<TenantId> {
+    wanted.tenant.or(match permit.reach() {
+        Reach::Tenant(tenant) => Some(tenant),
+        Reach::Platform | Reach::Everything => None,
+    })
 }
 
 async fn replace_secret(

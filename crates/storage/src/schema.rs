@@ -10,6 +10,7 @@ table! {
         status -> Text,
         suspended_at -> Nullable<Timestamptz>,
         deleted_at -> Nullable<Timestamptz>,
+        erase_due_at -> Nullable<Timestamptz>,
         erased_at -> Nullable<Timestamptz>,
         domain -> Nullable<Text>,
         from_name -> Nullable<Text>,

@@ -53,6 +53,6 @@ pub use list::{List, Pagination};
 pub use request_error::RequestError;
 pub use send::{EmailAccepted, SendEmail};
 pub use status::{Allowed, Fine, HealthView};
-pub use tenants::{CreateTenant, TenantView, UpdateTenant};
+pub use tenants::{CreateTenant, TenantDeleted, TenantView, UpdateTenant};
 pub use timestamp::time_of;
 pub use usage::UsageView;

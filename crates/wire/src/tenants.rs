@@ -1,7 +1,7 @@
 //! Tenants: the requests that make and change one, and what is shown of them.
 
 use selfmx_domain::{
-    Address, Change, DisplayName, Domain, Mailbox, NewTenant, Problem, RateLimit, SenderDefaults, Tenant, TenantChange, TenantProfile,
+    Address, Change, DisplayName, Domain, Mailbox, NewTenant, Problem, RateLimit, SenderDefaults, Tenant, TenantChange, TenantId, TenantProfile,
     TenantStatus,
 };
 use serde::Serialize;
@@ -174,6 +174,21 @@ pub struct TenantView<'a> {
     suspended_at: Option<Timestamp>,
 }
 
+/// A tenant that is deleted: `{id, deleted: true}`.
+#[derive(Debug, Serialize)]
+pub struct TenantDeleted {
+    id: String,
+    deleted: bool,
+}
+
+impl TenantDeleted {
+    /// The answer for a tenant that is deleted, now or before.
+    #[must_use]
+    pub fn new(id: TenantId) -> Self {
+        Self { id: id.to_string(), deleted: true }
+    }
+}
+
 /// What an email of the tenant's says where its request does not; what is not set is not shown.
 #[derive(Debug, Serialize)]
 struct SettingsView<'a> {
@@ -225,7 +240,6 @@ impl<'a> From<&'a Tenant> for TenantView<'a> {
 
 #[cfg(test)]
 mod tests {
-    use selfmx_domain::TenantId;
     use time::macros::datetime;
 
     use super::*;

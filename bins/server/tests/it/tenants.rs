@@ -1,4 +1,4 @@
-//! `/v1/tenants`: made, changed, listed, found, suspended and resumed, by the platform alone.
+//! `/v1/tenants`: made, changed, listed, found, suspended, resumed and deleted, by the platform alone.
 
 use selfmx_testing::{Fault, Phase, Sink, SinkSettings};
 use serde_json::{Value, json};
@@ -205,4 +205,112 @@ async fn what_a_suspended_tenant_has_queued_is_held_and_delivered_once_it_is_res
     let email = world.server.ask("GET", &format!("/v1/emails/{id}"), Some(&key.secret), None).await.json();
     assert_eq!((&email["status"], &email["recipients"][0]["attempts"]), (&json!("delivered"), &json!(2)));
     assert_eq!(sink.ledger().delivered().len(), 2);
+}
+
+/// Puts mails of a tenant's into the tables that are due in an hour.
+const FILL: &str = "CREATE TEMPORARY TABLE fresh AS SELECT gen_random_uuid() AS id, (SELECT tenant_id FROM api_keys WHERE name = 'Full') AS tenant FROM generate_series(1, 5000); \
+     INSERT INTO emails (id, tenant_id, api_key_id, mode, priority, smtputf8, from_address, subject, reply_to, tags, metadata) \
+     SELECT id, tenant, tenant, 'live', 1, false, 'from@x.example', 's', '[]', '[]', '{}' FROM fresh; \
+     INSERT INTO messages (email_id, text, raw) SELECT id, 't', 'raw' FROM fresh; \
+     INSERT INTO recipients (email_id, ordinal, tenant_id, kind, address) SELECT id, 0, tenant, 'to', 'to@y.example' FROM fresh; \
+     INSERT INTO events (email_id, id, tenant_id, kind, attempt) SELECT id, gen_random_uuid(), tenant, 'queued', 0 FROM fresh; \
+     INSERT INTO queue (email_id, tenant_id, priority, due_at) SELECT id, tenant, 1, now() + interval '1 hour' FROM fresh";
+const LEFT: &str = "SELECT (SELECT count(*) FROM emails WHERE subject = 's') + (SELECT count(*) FROM recipients WHERE address = 'to@y.example') \
+     + (SELECT count(*) FROM messages WHERE raw = 'raw') + (SELECT count(*) FROM queue WHERE due_at > now() + interval '30 minutes')";
+
+async fn delete(world: &World, tenant: &str) -> selfmx_testing::HttpAnswer {
+    world.server.ask("DELETE", &format!("/v1/tenants/{tenant}"), Some(KEY), None).await
+}
+
+#[tokio::test]
+async fn a_deleted_tenant_is_nowhere_any_more_and_its_keys_are_refused_at_once() {
+    let world = World::start().await;
+    let (tenant, other) = (world.tenant("Acme").await, world.tenant("Other").await);
+    let key = world.key(json!({"name": "All", "permissions": ["*"], "tenant_id": tenant})).await;
+    let kept = world.key(json!({"name": "All", "permissions": ["*"], "tenant_id": other})).await;
+    let id = world.send_as(&key.secret, json!({})).await;
+    let (before, unknown) = (world.get("/v1/tenants?limit=100").await.json(), "tenant_01h455vb4pex5vsknk084sn02q");
+    let deleted = json!({"id": tenant, "deleted": true});
+    for _ in 0..2 {
+        let answer = delete(&world, &tenant).await;
+        assert_eq!((answer.status, answer.json()), (200, deleted.clone()));
+    }
+    assert_eq!(fault(&world.server.ask("GET", "/v1/api-keys/me", Some(&key.secret), None).await).1, "invalid_api_key");
+    assert_eq!(world.server.ask("GET", "/v1/api-keys/me", Some(&kept.secret), None).await.status, 200);
+    // The same answers as for a tenant that never was.
+    let email = email(&json!({}));
+    for (method, rest, body) in [
+        ("GET", "", None),
+        ("PATCH", "", Some(json!({"name": "New"}))),
+        ("POST", "/suspend", None),
+        ("POST", "/resume", None),
+        ("POST", "/send", Some(email)),
+        ("GET", "/emails", None),
+        ("GET", &format!("/emails/{id}"), None),
+        ("GET", "/api-keys", None),
+        ("POST", "/api-keys", Some(json!({"name": "Made", "permissions": ["send"]}))),
+    ] {
+        let asked = async |tenant: &str| {
+            let answer = world.server.ask(method, &format!("/v1/tenants/{tenant}{rest}"), Some(KEY), body.as_ref()).await;
+            fault(&answer)
+        };
+        assert_eq!(asked(&tenant).await, (404, "not_found".to_owned(), String::new()), "{method} {rest}");
+        assert_eq!(asked(&tenant).await, asked(unknown).await, "{method} {rest}");
+    }
+    let wanted = json!({"name": "Made", "permissions": ["send"], "tenant_id": tenant});
+    assert_eq!(fault(&world.post("/v1/api-keys", &wanted).await), (400, "invalid_request".to_owned(), "tenant_id".to_owned()));
+    assert_eq!(world.get(&format!("/v1/api-keys/{}", key.id)).await.status, 404);
+    let after = world.get("/v1/tenants?limit=100").await.json();
+    let without: Vec<_> = before["data"].as_array().unwrap().iter().filter(|shown| shown["id"] != tenant.as_str()).collect();
+    assert_eq!(after["data"], json!(without));
+    for path in [unknown, "tenant_abc"] {
+        assert_eq!(fault(&delete(&world, path).await).1, "not_found", "{path}");
+    }
+    let (status, code, _) = fault(&delete(&world, "tenant_default").await);
+    assert_eq!((status, code.as_str()), (409, "conflict"));
+    assert_eq!(world.get("/v1/tenants/tenant_default").await.status, 200);
+    until(&world.database, "SELECT (SELECT count(*) FROM emails) + (SELECT count(*) FROM messages) + (SELECT count(*) FROM queue)", "0")
+        .await;
+}
+
+/// The data goes in the background, over a kill of the server, and whoever sends meanwhile notices nothing.
+#[tokio::test]
+async fn a_tenant_with_5000_mails_is_erased_while_another_sends_and_the_server_is_killed() {
+    let sink = Sink::start(SinkSettings::default()).await;
+    let world = World::relayed(sink.address(), &[]).await;
+    let tenant = world.tenant("Acme").await;
+    world.key(json!({"name": "Full", "permissions": ["*"], "tenant_id": tenant})).await;
+    world.database.execute(FILL).await;
+    assert_eq!(world.database.query_one_text(LEFT).await, "20000");
+    let mut sent = Vec::new();
+    for _ in 0..20 {
+        sent.push(world.send(json!({})).await);
+    }
+    assert_eq!(delete(&world, &tenant).await.status, 200);
+    for _ in 0..40 {
+        sent.push(world.send(json!({})).await);
+    }
+    until(&world.database, &format!("SELECT ({LEFT}) < 20000"), "t").await;
+    let variables = [("SMTP_HOST", sink.address().ip().to_string()), ("SMTP_PORT", port(&sink)), ("SMTP_TLS", "false".to_owned())];
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let world = world.killed(&variables).await;
+    for _ in 0..40 {
+        sent.push(world.send(json!({})).await);
+    }
+    until(&world.database, LEFT, "0").await;
+    until(&world.database, "SELECT count(*) FROM api_keys", "0").await;
+    // Later, when no request can be under way that had begun before.
+    assert_eq!(world.database.query_one_text("SELECT name FROM tenants WHERE deleted_at IS NOT NULL").await, "Acme");
+    world
+        .database
+        .execute("UPDATE tenants SET deleted_at = deleted_at - interval '1 hour', erase_due_at = now() WHERE erase_due_at IS NOT NULL")
+        .await;
+    until(&world.database, "SELECT count(*) FROM tenants WHERE erased_at IS NOT NULL AND name = ''", "1").await;
+    for id in &sent {
+        assert_eq!(world.settled(id).await["status"], "delivered");
+    }
+    assert_eq!(world.database.query_one_text("SELECT count(*) FROM emails").await, "100");
+    let told = world.get(&format!("/v1/audit-logs?tenant_id={tenant}")).await.json();
+    let actions: Vec<_> = told["data"].as_array().unwrap().iter().map(|entry| text(&entry["action"])).collect();
+    assert_eq!(actions, ["tenant.delete", "api_key.create", "tenant.create"]);
 }

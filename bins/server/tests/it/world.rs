@@ -45,6 +45,12 @@ impl World {
         Self { server: Server::start(&self.database, variables).await, database: self.database }
     }
 
+    /// Kills the server, and starts it again on the same database with these variables.
+    pub(crate) async fn killed(self, variables: &[(&str, &str)]) -> Self {
+        self.server.kill().await;
+        Self { server: Server::start(&self.database, variables).await, database: self.database }
+    }
+
     /// Asks with the operator's key.
     pub(crate) async fn get(&self, path: &str) -> HttpAnswer {
         self.server.ask("GET", path, Some(KEY), None).await

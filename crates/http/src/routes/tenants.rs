@@ -2,7 +2,7 @@
 
 use selfmx_app::App;
 use selfmx_auth::{PlatformPermit, needs};
-use selfmx_wire::{CreateTenant, List, TenantView, UpdateTenant};
+use selfmx_wire::{CreateTenant, List, TenantDeleted, TenantView, UpdateTenant};
 
 use crate::{Answer, Call, Reply};
 
@@ -48,4 +48,11 @@ pub(crate) async fn suspend(permit: PlatformPermit<needs::All>, call: Call<App>)
 pub(crate) async fn resume(permit: PlatformPermit<needs::All>, call: Call<App>) -> Answer {
     let tenant = call.state().tenant_resume(&permit, call.tenant_id()?).await?;
     Reply::ok(&TenantView::from(&tenant))
+}
+
+/// `DELETE /v1/tenants/{tenant_id}`.
+pub(crate) async fn delete(permit: PlatformPermit<needs::All>, call: Call<App>) -> Answer {
+    let id = call.tenant_id()?;
+    call.state().tenant_delete(&permit, id).await?;
+    Reply::ok(&TenantDeleted::new(id))
 }

@@ -10,6 +10,7 @@
 
 mod accept;
 mod emails;
+mod erase;
 mod health;
 mod hold;
 mod keys;

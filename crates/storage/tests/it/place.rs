@@ -91,8 +91,13 @@ impl Place {
 
     /// Puts `count` mails to one recipient each into the tables, without the store. `n` counts them in `priority` and `due_at`, which are SQL.
     pub(crate) async fn fill(&self, count: usize, priority: &str, due_at: &str) {
+        self.fill_for(TenantId::DEFAULT, count, priority, due_at).await;
+    }
+
+    /// The same as another tenant's.
+    pub(crate) async fn fill_for(&self, tenant: TenantId, count: usize, priority: &str, due_at: &str) {
         let sql = FILL.replace("COUNT", &count.to_string()).replace("PRIORITY", priority).replace("DUE_AT", due_at);
-        self.database.execute(&sql).await;
+        self.database.execute(&sql.replace("00000000-0000-0000-0000-000000000000", &tenant.as_uuid().to_string())).await;
     }
 
     /// All that stands in the tables of emails.
