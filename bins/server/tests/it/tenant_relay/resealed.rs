@@ -91,7 +91,7 @@ async fn the_secret_key_is_changed_while_servers_run_and_lost_passwords_hold_the
     let tested = shop.tested(&world).await;
     assert!(tested.status == 502 && !tested.json().to_string().contains(&id(&new)), "{}", tested.json());
     assert!(
-        world.server.log().lines().any(|line| line.contains("ERROR") && line.contains(&id(&new)) && line.contains(&shop.id)),
+        world.server.log().lines().any(|line| line.contains("its mail is held") && line.contains(&id(&new)) && line.contains(&shop.id)),
         "{}",
         world.server.log()
     );

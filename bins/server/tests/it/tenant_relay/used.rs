@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use selfmx_testing::{Fault, Phase, Postfix, Sink, SinkSettings};
+use selfmx_testing::{Certificate, Fault, Phase, Postfix, Sink, SinkSettings};
 use serde_json::{Value, json};
 
-use super::{ALLOWED, Shop, dump, plain, shows, with_login};
+use super::{ALLOWED, Shop, dump, locked, plain, shows, with_login};
 use crate::world::{World, fault, refuses, text};
 
 #[tokio::test]
@@ -107,4 +107,25 @@ async fn what_a_tenant_s_relay_says_is_told_in_one_bounded_line() {
     assert_eq!(fault(&answer), (502, "relay_failed".to_owned(), String::new()));
     let message = text(&answer.json()["error"]["message"]);
     assert!(message.contains("554 5.3.2 no no") && message.len() < 1100 && !message.contains(char::is_control), "{message:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_with_many_names_makes_no_long_answer() {
+    let names: Vec<String> = (0..100).map(|n| format!("{}-{n}.shop.example", "n".repeat(50))).collect();
+    let certificate = Certificate::for_names(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let (own, folder) = (locked(&certificate).await, tempfile::tempdir().unwrap());
+    let trusted = folder.path().join("authorities.pem");
+    fs::write(&trusted, certificate.pem()).unwrap();
+    let world = World::start_with(&[ALLOWED, ("SSL_CERT_FILE", trusted.to_str().unwrap())]).await;
+    let shop = Shop::with(&world, with_login(own.address())).await;
+    let answer = shop.tested(&world).await;
+    let message = text(&answer.json()["error"]["message"]);
+    assert!(
+        answer.status == 502 && message.contains("not trusted") && message.contains("-3.shop.example") && message.len() < 1100,
+        "{message}"
+    );
+    let id = shop.send(&world).await;
+    let held = shop.told(&world, &id).await;
+    assert!(text(&held["last_response"]).contains("not trusted") && text(&held["last_response"]).len() < 1100, "{held}");
+    assert!(!own.ledger().commands().iter().any(|(_, line)| line.starts_with("AUTH")), "{:?}", own.ledger().commands());
 }
