@@ -1,8 +1,8 @@
 //! Tenants: the requests that make and change one, and what is shown of them.
 
 use selfmx_domain::{
-    Address, Change, DisplayName, Domain, Mailbox, NewTenant, Problem, RateLimit, SenderDefaults, Tenant, TenantChange, TenantId, TenantProfile,
-    TenantStatus,
+    Address, Change, DisplayName, Domain, Mailbox, NewTenant, Problem, RateLimit, SenderDefaults, Tenant, TenantChange, TenantId,
+    TenantProfile, TenantStatus,
 };
 use serde::Serialize;
 

@@ -124,7 +124,7 @@ async fn presented(run: &mut Run, tenants: &Tenants) -> Vec<String> {
 /// Each route, by everybody with what it takes, and by the operator with what it does not.
 async fn ask_everything(run: &mut Run, tenants: &Tenants, secrets: &[String]) {
     for route in routes() {
-        let id = if has_id(route.pattern) { objects::make(&run.world, tenants, route.pattern, Whose::Owners).await } else { String::new() };
+        let id = if has_id(route.pattern) { objects::target(&run.world, tenants, &route, Whose::Owners).await } else { String::new() };
         let path = objects::path(route.pattern, &id);
         let body = objects::body(&route).map(|body| body.to_string()).unwrap_or_default();
         for secret in secrets.iter().rev() {

@@ -53,12 +53,7 @@ async fn targets(world: &World, tenants: &Tenants, route: &RouteInfo) -> Vec<(St
     }
     let mut targets = Vec::new();
     for (whose, words) in [(Whose::Owners, "the owner's"), (Whose::Platforms, "the platform's"), (Whose::Nobodys, "nobody's")] {
-        let id = match (route.method, route.pattern, whose) {
-            // The others' keys are asked with after this.
-            ("DELETE", "/v1/tenants/{tenant_id}", Whose::Owners) => world.tenant("Short-lived").await,
-            _ => objects::make(world, tenants, route.pattern, whose).await,
-        };
-        targets.push((format!("{title}  {words}"), id));
+        targets.push((format!("{title}  {words}"), objects::target(world, tenants, route, whose).await));
     }
     targets
 }

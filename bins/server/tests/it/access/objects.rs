@@ -41,6 +41,14 @@ pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
     }
 }
 
+/// Makes what a route with an id is asked about. A tenant that is deleted by it is one of its own: others are asked about `tenants` after it.
+pub(crate) async fn target(world: &World, tenants: &Tenants, route: &RouteInfo, whose: Whose) -> String {
+    match (route.method, route.pattern, whose) {
+        ("DELETE", "/v1/tenants/{tenant_id}", Whose::Owners) => world.tenant("Short-lived").await,
+        _ => make(world, tenants, route.pattern, whose).await,
+    }
+}
+
 /// Makes an object for a route with an id, and gives its id.
 pub(crate) async fn make(world: &World, tenants: &Tenants, pattern: &str, whose: Whose) -> String {
     let tenant = match whose {
