@@ -1,4 +1,4 @@
-//! How many requests a key may make, and how many wrong keys an address may present. Both are counted on this node alone.
+//! How many requests a key may make, and how many wrong keys an address may present. Both are counted on this node alone; a daily quota is the database's.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use selfmx_auth::Principal;
 use selfmx_domain::{RateLimit, TenantId};
 
-use crate::{App, Bucket, Limited, Standing, TooManyFailures};
+use crate::{App, Bucket, Error, Limited, QuotaStanding, Standing, TooManyFailures};
 
 impl App {
     /// Takes one request out of what the key and its tenant may make, and tells what is left; nothing where neither is limited.
@@ -22,6 +22,16 @@ impl App {
     #[must_use]
     pub fn standing(&self, principal: &Principal) -> Option<Standing> {
         self.rates.standing(&buckets(principal), Instant::now())
+    }
+
+    /// What is left of the daily quota of the tenant that `principal` acts for, on all nodes together; nothing where it has none, and then nothing is
+    /// asked of the database.
+    ///
+    /// # Errors
+    ///
+    /// Where the store cannot.
+    pub async fn quota_left(&self, principal: &Principal) -> Result<Option<QuotaStanding>, Error> {
+        Ok(self.store.quota_left(principal).await?)
     }
 
     /// Counts a failed authentication from `client`.

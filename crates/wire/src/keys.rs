@@ -149,6 +149,8 @@ pub struct Me<'a> {
 pub struct LimitsLeft {
     /// Of its requests; none where they are not limited.
     pub rate: Option<RateLeft>,
+    /// Of the emails of the tenant that it acts for; none where they are not limited.
+    pub emails: Option<EmailsLeft>,
 }
 
 /// What is left of a key's requests.
@@ -162,13 +164,25 @@ pub struct RateLeft {
     pub reset: OffsetDateTime,
 }
 
-#[derive(Debug, Serialize)]
-struct LimitsView {
-    requests: Option<RequestsView>,
+/// What is left of a tenant's emails of a day.
+#[derive(Clone, Copy, Debug)]
+pub struct EmailsLeft {
+    /// How many may be accepted in a day (UTC).
+    pub per_day: u32,
+    /// How many of them are left today.
+    pub remaining: u32,
+    /// When the next day begins.
+    pub reset: OffsetDateTime,
 }
 
 #[derive(Debug, Serialize)]
-struct RequestsView {
+struct LimitsView {
+    requests: Option<LimitView>,
+    emails_per_day: Option<LimitView>,
+}
+
+#[derive(Debug, Serialize)]
+struct LimitView {
     limit: u32,
     remaining: u32,
     resets_at: Timestamp,
@@ -178,8 +192,10 @@ impl<'a> Me<'a> {
     /// The key that asks, acting for `tenant`.
     #[must_use]
     pub fn new(key: &'a ApiKey, tenant: TenantId, left: LimitsLeft) -> Self {
-        let requests = |rate: RateLeft| RequestsView { limit: rate.requests, remaining: rate.remaining, resets_at: Timestamp(rate.reset) };
-        Self { key: key.into(), acts_for: tenant.to_string(), limits: LimitsView { requests: left.rate.map(requests) } }
+        let requests = |rate: RateLeft| LimitView { limit: rate.requests, remaining: rate.remaining, resets_at: Timestamp(rate.reset) };
+        let emails = |day: EmailsLeft| LimitView { limit: day.per_day, remaining: day.remaining, resets_at: Timestamp(day.reset) };
+        let limits = LimitsView { requests: left.rate.map(requests), emails_per_day: left.emails.map(emails) };
+        Self { key: key.into(), acts_for: tenant.to_string(), limits }
     }
 }
 

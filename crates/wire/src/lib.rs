@@ -48,7 +48,7 @@ pub use audit::AuditView;
 pub use code::ErrorCode;
 pub use emails::{EmailSummaryView, EmailView};
 pub use failure::ErrorBody;
-pub use keys::{CreateKey, KeyCreated, KeyRevoked, KeyView, LimitsLeft, Me, RateLeft, RotateKey, UpdateKey};
+pub use keys::{CreateKey, EmailsLeft, KeyCreated, KeyRevoked, KeyView, LimitsLeft, Me, RateLeft, RotateKey, UpdateKey};
 pub use list::{List, Pagination};
 pub use request_error::RequestError;
 pub use send::{EmailAccepted, SendEmail};

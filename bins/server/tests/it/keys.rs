@@ -36,7 +36,7 @@ async fn a_key_is_shown_with_what_it_may_do_and_its_secret_once() {
     let me = world.server.ask("GET", "/v1/api-keys/me", Some(&secret), None).await;
     let mut my_view = expected.clone();
     my_view["acts_for"] = json!(tenant);
-    my_view["limits"] = json!({"requests": null});
+    my_view["limits"] = json!({"requests": null, "emails_per_day": null});
     assert_eq!((me.status, me.json()), (200, my_view));
     let list = world.get("/v1/api-keys").await.json();
     assert_eq!((&list["data"][0], &list["has_more"], &list["next_cursor"]), (&expected, &json!(false), &Value::Null));

@@ -67,6 +67,29 @@ async fn a_tenant_s_day_has_so_many_emails_and_no_more_and_the_answer_says_when_
 }
 
 #[tokio::test]
+async fn a_key_is_told_what_is_left_of_its_tenant_s_day() {
+    let world = World::start().await;
+    let tenant = limited(&world, 3).await;
+    let secret = key(&world, &tenant, "live").await;
+    let told = async |secret: &str| {
+        let answer = world.server.ask("GET", "/v1/api-keys/me", Some(secret), None).await.json();
+        answer["limits"]["emails_per_day"].clone()
+    };
+    assert_eq!(told(KEY).await, Value::Null);
+    assert_eq!((&told(&secret).await["limit"], &told(&secret).await["remaining"]), (&json!(3), &json!(3)));
+    assert_eq!(try_send(&world.server, &secret).await.status, 202);
+    let left = told(&secret).await;
+    assert_eq!((&left["limit"], &left["remaining"]), (&json!(3), &json!(2)));
+    let midnight = "SELECT to_char(date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day', 'YYYY-MM-DD\"T\"HH24:MI:SS') || '.000Z'";
+    assert_eq!(left["resets_at"], world.database.query_one_text(midnight).await.as_str());
+    // What is left is never less than nothing.
+    limit(&world, &tenant, 0).await;
+    assert_eq!(told(&secret).await, Value::Null);
+    assert_eq!((try_send(&world.server, &secret).await.status, limit(&world, &tenant, 1).await), (202, ()));
+    assert_eq!(told(&secret).await["remaining"], json!(0));
+}
+
+#[tokio::test]
 async fn two_nodes_accept_one_quota_together() {
     let world = World::start_with(UNLIMITED_REQUESTS).await;
     let second = Server::start(&world.database, &[("SECRET_KEY", SECRET_KEY), ("RATE_LIMIT_REQUESTS", "0")]).await;

@@ -3,7 +3,9 @@
 use selfmx_app::{App, KeyList, RevokedKeys};
 use selfmx_auth::{Permit, Principal, needs};
 use selfmx_domain::{ApiKeyId, Problem};
-use selfmx_wire::{CreateKey, KeyCreated, KeyRevoked, KeyView, LimitsLeft, List, Me, RateLeft, RequestError, RotateKey, UpdateKey};
+use selfmx_wire::{
+    CreateKey, EmailsLeft, KeyCreated, KeyRevoked, KeyView, LimitsLeft, List, Me, RateLeft, RequestError, RotateKey, UpdateKey,
+};
 
 use crate::{Answer, Call, Failure, Query, Reply};
 
@@ -31,7 +33,12 @@ pub(crate) async fn me(principal: Principal, call: Call<App>) -> Answer {
         remaining: standing.remaining,
         reset: call.state().clock().now() + standing.whole_in,
     });
-    Reply::ok(&Me::new(principal.key(), principal.tenant().id, LimitsLeft { rate }))
+    let emails = call.state().quota_left(&principal).await?.map(|standing| EmailsLeft {
+        per_day: standing.limit,
+        remaining: standing.limit.saturating_sub(standing.used),
+        reset: standing.resets_at,
+    });
+    Reply::ok(&Me::new(principal.key(), principal.tenant().id, LimitsLeft { rate, emails }))
 }
 
 /// `GET /v1/api-keys/{id}`.
