@@ -151,29 +151,30 @@ impl<S: Doorkeeper> Connection<S> {
                 known.standing = state.spend(&principal)?;
                 // Whatever else stands there is the caller's own words.
                 let target = segments.named("id").or_else(|| segments.named("tenant_id")).filter(|text| is_id(text)).map(str::to_owned);
-                let answer = self.admitted(admit, &principal, route, (head, segments, body)).await;
+                let (mut actor, from) = (principal, (head, segments, body));
+                let answer = self.admitted(admit, &mut actor, route, from).await;
                 if let (Err(failure), Some(action)) = (&answer, route.action)
                     && failure.is_refusal()
                 {
-                    state.refused(&principal, Refusal { action, code: failure.code().as_str(), target }).await;
+                    state.refused(&actor, Refusal { action, code: failure.code().as_str(), target }).await;
                 }
                 answer
             }
         }
     }
 
-    /// From the permission to the handler.
+    /// From the permission to the handler. The actor acts for the tenant that the path names from the moment at which it may.
     async fn admitted(
         &self,
         admit: &Gatekeeper<S>,
-        principal: &Principal,
+        actor: &mut Principal,
         route: &Route<S>,
         (head, segments, body): (Parts, Segments, Body),
     ) -> Answer {
-        let admitted = match route.actor {
-            ActsFor::Own => admit(principal)?,
-            ActsFor::Named => admit(&self.acting(principal, &segments).await?)?,
-        };
+        if let ActsFor::Named = route.actor {
+            *actor = self.acting(actor, &segments).await?;
+        }
+        let admitted = admit(actor)?;
         let query = Query::read(head.uri.query(), route.parameters)?;
         admitted(Call::new(Arc::clone(&self.shared.state), head.headers, segments, query, body)).await
     }

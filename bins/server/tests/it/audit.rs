@@ -82,6 +82,26 @@ async fn a_key_in_the_wrong_place_is_noted() {
 }
 
 #[tokio::test]
+async fn what_the_platform_is_refused_under_a_tenant_s_path_stands_under_the_tenant() {
+    let world = World::start().await;
+    let tenant = world.tenant("Acme").await;
+    let key = world.key(json!({"name": "Gone", "permissions": ["send"], "tenant_id": tenant})).await;
+    let path = format!("/v1/tenants/{tenant}/api-keys/{}", key.id);
+    let ask = async |method: &str, path: &str| world.server.ask(method, path, Some(KEY), None).await;
+    assert_eq!(ask("DELETE", &path).await.status, 200);
+    assert_eq!(fault(&ask("POST", &format!("{path}/rotate")).await).1, "conflict");
+    // Who may not act for it leaves nothing there.
+    assert_eq!(world.server.ask("DELETE", &path, Some(&key.secret), None).await.status, 401);
+    let weak = world.key(json!({"name": "Weak", "permissions": ["api-keys:write"]})).await;
+    assert_eq!(world.server.ask("DELETE", &path, Some(&weak.secret), None).await.status, 403);
+    let refused = entries(&world, KEY, &format!("?tenant_id={tenant}&outcome=refused")).await;
+    assert_eq!(refused.iter().map(summary).collect::<Vec<_>>(), [line("api_key.rotate", "conflict")]);
+    assert_eq!((&refused[0]["target"], &refused[0]["actor"]["id"]), (&json!(key.id), &json!("key_default")));
+    let refused = entries(&world, KEY, "?tenant_id=tenant_default&outcome=refused").await;
+    assert_eq!(refused.iter().map(summary).collect::<Vec<_>>(), [line("api_key.revoke", "permission_denied")]);
+}
+
+#[tokio::test]
 async fn a_tenant_sees_its_own_and_not_from_where_the_platform_works() {
     let world = World::start().await;
     let (own, other) = (world.tenant("Own").await, world.tenant("Other").await);
