@@ -76,7 +76,7 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(listen_for_work(store.clone(), opened.address.clone(), background.clone()));
-    for upkeep in [Upkeep::BringBack, Upkeep::Erase, Upkeep::ForgetDays] {
+    for upkeep in [Upkeep::BringBack, Upkeep::Erase, Upkeep::ForgetDays, Upkeep::ForgetRequests] {
         tasks.spawn(upkeep.run(store.clone(), system, background.clone()));
     }
     tasks.spawn(behind::write(store, background.clone()));

@@ -1,4 +1,4 @@
-//! What the server does of its own accord: the mail of resumed tenants comes back, the data of deleted ones goes, and so do the counts of days that are over.
+//! What the server does of its own accord: the mail of resumed tenants comes back, the data of deleted ones goes, and so does what is too old.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ const AFTER_A_FAILURE: Duration = Duration::from_secs(5);
 const AFTER_BRINGING_BACK: Duration = Duration::from_millis(5);
 /// The database does other things first.
 const AFTER_ERASING: Duration = Duration::from_millis(50);
-/// A count is in nobody's way: it is only to go some time.
-const BETWEEN_DAYS: Duration = Duration::from_secs(3600);
-const DAYS_IN_A_STEP: u32 = 1_000;
+/// What is too old is in nobody's way: it is only to go some time.
+const BETWEEN_FORGETTING: Duration = Duration::from_secs(3600);
+const FORGOTTEN_IN_A_STEP: u32 = 1_000;
 
 /// Something that is never finished. Its steps are short commits: what is not done is found by the next, on whichever node.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,8 @@ pub(crate) enum Upkeep {
     Erase,
     /// Deletes the counts of daily quotas of days that are over.
     ForgetDays,
+    /// Deletes idempotency keys that are older than a day.
+    ForgetRequests,
 }
 
 impl Upkeep {
@@ -55,9 +57,10 @@ impl Upkeep {
         Ok(match self {
             Self::BringBack if store.queue_resume(system).await? > 0 => AFTER_BRINGING_BACK,
             Self::Erase if store.tenant_erase(system).await? == Erasing::Some => AFTER_ERASING,
-            Self::ForgetDays if store.quota_days_forget(system, DAYS_IN_A_STEP).await? > 0 => AFTER_ERASING,
+            Self::ForgetDays if store.quota_days_forget(system, FORGOTTEN_IN_A_STEP).await? > 0 => AFTER_ERASING,
+            Self::ForgetRequests if store.idempotency_keys_forget(system, FORGOTTEN_IN_A_STEP).await? > 0 => AFTER_ERASING,
             Self::BringBack | Self::Erase => BETWEEN_LOOKS,
-            Self::ForgetDays => BETWEEN_DAYS,
+            Self::ForgetDays | Self::ForgetRequests => BETWEEN_FORGETTING,
         })
     }
 }

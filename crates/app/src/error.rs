@@ -27,6 +27,14 @@ pub enum Error {
         /// How long the day still lasts.
         retry_after: Duration,
     },
+    /// The idempotency key was used for something else.
+    #[error(
+        "this `Idempotency-Key` was used for another request within 24 hours: take another one for a new request, and repeat the old one as it was"
+    )]
+    IdempotencyConflict,
+    /// Another request with the idempotency key is not done yet.
+    #[error("another request with this `Idempotency-Key` is not done yet: repeat this one in a moment")]
+    IdempotencyInFlight,
     /// The wanted key would do more than its maker.
     #[error(transparent)]
     Grant(GrantError),
@@ -65,6 +73,8 @@ impl From<selfmx_storage::Error> for Error {
             selfmx_storage::Error::Invalid(error) => Self::Invalid(error),
             selfmx_storage::Error::Denied(denied) => Self::Denied(denied),
             selfmx_storage::Error::QuotaExceeded { retry_after } => Self::QuotaExceeded { retry_after },
+            selfmx_storage::Error::IdempotencyConflict => Self::IdempotencyConflict,
+            selfmx_storage::Error::IdempotencyInFlight => Self::IdempotencyInFlight,
             selfmx_storage::Error::Grant(error) => error.into(),
             error if error.is_transient() => Self::Unavailable { source: error },
             error => Self::Internal { source: Box::new(error) },

@@ -1,7 +1,7 @@
 //! Sending: compose the message, then accept all of it at once.
 
 use selfmx_auth::{Consented, Permit, Unrecognised, needs};
-use selfmx_domain::{Draft, EmailId};
+use selfmx_domain::{Draft, EmailId, Idempotency};
 use selfmx_mail::{Identity, Message, compose};
 pub use selfmx_storage::Accepted as AcceptedEmail;
 use selfmx_storage::{Acceptance, Error as StoreError};
@@ -14,15 +14,24 @@ const COMPOSE_HERE: usize = 256 * 1024;
 impl App {
     /// Accepts an email. When this returns, the email is committed, and it will be delivered or its failure recorded.
     ///
+    /// What repeats an earlier request of the tenant's, as `idempotency` has it, is told what that one accepted. Whoever repeats it has to be allowed to send
+    /// it, as for a new one; what is left of the tenant's quota makes no difference.
+    ///
     /// # Errors
     ///
-    /// [`Error::Denied`] where the key or its tenant may not send this, [`Error::QuotaExceeded`] where the tenant may send no more today. Where the tenant
-    /// was deleted meanwhile, [`Error::Unrecognised`] to a key of its own and [`Error::NotFound`] to the platform's, which is what their next requests
-    /// are told. Otherwise where the store cannot. In each case nothing was accepted.
-    pub async fn email_send(&self, permit: &Permit<needs::Send>, draft: Draft) -> Result<AcceptedEmail, Error> {
+    /// [`Error::Denied`] where the key or its tenant may not send this, [`Error::QuotaExceeded`] where the tenant may send no more today,
+    /// [`Error::IdempotencyConflict`] where the idempotency key was used for something else. Where the tenant was deleted meanwhile,
+    /// [`Error::Unrecognised`] to a key of its own and [`Error::NotFound`] to the platform's, which is what their next requests are told. Otherwise where
+    /// the store cannot. In each case nothing was accepted, and the idempotency key is still free.
+    pub async fn email_send(
+        &self,
+        permit: &Permit<needs::Send>,
+        draft: Draft,
+        idempotency: Option<Idempotency>,
+    ) -> Result<AcceptedEmail, Error> {
         let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
         let (consented, message) = composed(permit.consent(draft, None)?, identity).await?;
-        let acceptance = Acceptance { id: identity.id, consented, message: message.into_octets() };
+        let acceptance = Acceptance { id: identity.id, consented, message: message.into_octets(), idempotency };
         self.store.email_accept(acceptance).await.map_err(|error| match (error, permit.key_tenant()) {
             (StoreError::NoSuchTenant, Some(_)) => Unrecognised.into(),
             (StoreError::NoSuchTenant, None) => Error::NotFound,

@@ -11,7 +11,7 @@ use crate::{Answer, CorsOrigins, Reply};
 
 const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, traceparent, x-request-id";
 const ANSWER_HEADERS: &str =
-    "allow, retry-after, www-authenticate, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id";
+    "allow, idempotency-replayed, retry-after, www-authenticate, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id";
 const MAX_AGE_SECONDS: &str = "600";
 
 /// The answer to `OPTIONS`: the methods that a path takes, and what a preflight asks for.

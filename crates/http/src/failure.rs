@@ -186,7 +186,7 @@ impl Failure {
             Self::RateLimited(Limited { retry_after, .. })
             | Self::TooManyFailures(TooManyFailures { retry_after })
             | Self::QuotaExceeded { retry_after } => Some((RETRY_AFTER, rate_headers::retry_after(*retry_after))),
-            Self::Busy => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Busy | Self::App(Error::IdempotencyInFlight) => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
             _ if self.code() == ErrorCode::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("5"))),
             _ => None,
         }
@@ -205,7 +205,7 @@ impl Failure {
 /// The status of a code: each has one.
 const fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::InvalidRequest | ErrorCode::UnknownField => StatusCode::BAD_REQUEST,
+        ErrorCode::InvalidRequest | ErrorCode::InvalidIdempotencyKey | ErrorCode::UnknownField => StatusCode::BAD_REQUEST,
         ErrorCode::MissingApiKey | ErrorCode::InvalidApiKey => StatusCode::UNAUTHORIZED,
         ErrorCode::PermissionDenied
         | ErrorCode::SenderNotAllowed
@@ -215,7 +215,7 @@ const fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        ErrorCode::Conflict => StatusCode::CONFLICT,
+        ErrorCode::IdempotencyConflict | ErrorCode::IdempotencyInFlight | ErrorCode::Conflict => StatusCode::CONFLICT,
         ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -242,6 +242,8 @@ fn of_app(error: &Error) -> ErrorCode {
         Error::Grant(GrantError::Revoked) => ErrorCode::Conflict,
         Error::Denied(denied) => of_denied(denied),
         Error::Grant(_) => ErrorCode::PermissionDenied,
+        Error::IdempotencyConflict => ErrorCode::IdempotencyConflict,
+        Error::IdempotencyInFlight => ErrorCode::IdempotencyInFlight,
         Error::EnvironmentKey | Error::DefaultTenant => ErrorCode::Conflict,
         Error::Relay(_) => ErrorCode::RelayFailed,
         Error::Unavailable { .. } => ErrorCode::Unavailable,
@@ -283,6 +285,7 @@ mod tests {
         };
         assert_eq!(of(401), ["missing_api_key", "invalid_api_key"]);
         assert_eq!(of(403), ["permission_denied", "sender_not_allowed", "ip_not_allowed", "tenant_suspended", "template_not_allowed"]);
+        assert_eq!(of(409), ["idempotency_conflict", "idempotency_in_flight", "conflict"]);
         assert_eq!(of(429), ["rate_limited", "quota_exceeded"]);
         assert_eq!(of(503), ["unavailable"]);
     }

@@ -29,8 +29,8 @@ pub enum HeadFault {
     /// There is more than one `Authorization`.
     #[error("exactly one Authorization header is allowed")]
     Authorization,
-    /// A header that this version would have to ignore.
-    #[error("this version does not support the header Idempotency-Key: leave it out")]
+    /// There is more than one `Idempotency-Key`, or one that is none.
+    #[error("at most one Idempotency-Key is allowed, of 1 to 256 visible ASCII characters without spaces")]
     IdempotencyKey,
 }
 
@@ -41,6 +41,7 @@ impl HeadFault {
         match self {
             Self::TooLarge => ErrorCode::HeadersTooLarge,
             Self::TooSlow => ErrorCode::RequestTimeout,
+            Self::IdempotencyKey => ErrorCode::InvalidIdempotencyKey,
             _ => ErrorCode::InvalidRequest,
         }
     }

@@ -44,6 +44,7 @@ mod failure;
 mod gate;
 mod head;
 mod host;
+mod idempotency;
 mod lingering;
 mod marks;
 mod places;

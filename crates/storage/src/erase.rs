@@ -32,6 +32,8 @@ DELETE FROM emails WHERE tenant_id = $1 AND id = ANY((SELECT ids FROM gone)::uui
 /// Once the emails are gone, all but those that are on their way.
 const ERASE_KEYS: &str =
     "DELETE FROM api_keys WHERE id = ANY(ARRAY(SELECT id FROM api_keys WHERE tenant_id = $1 ORDER BY id LIMIT 500 FOR UPDATE))";
+const ERASE_REQUESTS: &str = "DELETE FROM idempotency_keys WHERE tenant_id = $1 \
+AND digest = ANY(ARRAY(SELECT digest FROM idempotency_keys WHERE tenant_id = $1 ORDER BY digest LIMIT 1000 FOR UPDATE))";
 const ERASE_DAYS: &str = "DELETE FROM quota_days WHERE tenant_id = $1";
 const ERASE_MONTHS: &str = "DELETE FROM usage_months WHERE tenant_id = $1";
 
@@ -68,7 +70,7 @@ struct Left {
 }
 
 impl Store {
-    /// Erases some of what a deleted tenant had: its emails first, then its keys and its counts, and in the end, when nothing can come any more, its name
+    /// Erases some of what a deleted tenant had: its emails first, then its keys, its idempotency keys and its counts, and in the end, when nothing can come any more, its name
     /// and its settings. The audit log stays. Any number of nodes may do so at once.
     ///
     /// # Errors
@@ -95,7 +97,7 @@ async fn erase_some(connection: &mut AsyncPgConnection, tenant: &Deleted) -> Res
         run(connection, LOOK_SOON, tenant.id).await?;
         return Ok(());
     }
-    if run(connection, ERASE_KEYS, tenant.id).await? > 0 {
+    if run(connection, ERASE_KEYS, tenant.id).await? > 0 || run(connection, ERASE_REQUESTS, tenant.id).await? > 0 {
         return Ok(());
     }
     run(connection, ERASE_DAYS, tenant.id).await?;

@@ -45,6 +45,12 @@ pub enum Error {
         /// How long the day still lasts, by the database's clock.
         retry_after: Duration,
     },
+    /// The idempotency key was used for something else within the last 24 hours.
+    #[error("this idempotency key was used for another request within 24 hours")]
+    IdempotencyConflict,
+    /// The idempotency key was another request's whenever it was tried, and nothing was accepted under it.
+    #[error("another request with this idempotency key is not done yet")]
+    IdempotencyInFlight,
     /// `DATABASE_URL` cannot be used.
     #[error("DATABASE_URL cannot be used: {0}")]
     Address(String),

@@ -40,6 +40,7 @@ macro_rules! codes {
 
 codes! {
     InvalidRequest = "invalid_request", "The request is malformed, or a field is missing or invalid";
+    InvalidIdempotencyKey = "invalid_idempotency_key", "The `Idempotency-Key` is not one header of 1..256 visible ASCII characters";
     UnknownField = "unknown_field", "The body has a field, or the query a parameter, that does not exist";
     MissingApiKey = "missing_api_key", "The request has no `Authorization: Bearer` header";
     InvalidApiKey = "invalid_api_key", "The API key is not valid: unknown, malformed, revoked or expired";
@@ -51,6 +52,8 @@ codes! {
     NotFound = "not_found", "There is nothing here, or nothing that the API key may see";
     MethodNotAllowed = "method_not_allowed", "The path exists, but not with this method";
     RequestTimeout = "request_timeout", "The request did not arrive in time";
+    IdempotencyConflict = "idempotency_conflict", "The `Idempotency-Key` was used for another request within 24 hours";
+    IdempotencyInFlight = "idempotency_in_flight", "A request with this `Idempotency-Key` is not done yet; to be tried again after `Retry-After` seconds";
     Conflict = "conflict", "What is there already does not allow it";
     PayloadTooLarge = "payload_too_large", "The body is larger than this path takes";
     UnsupportedMediaType = "unsupported_media_type", "The body is not plain, uncompressed JSON";

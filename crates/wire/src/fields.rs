@@ -23,7 +23,12 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// The members of the object that is the whole body.
     pub(crate) fn of_body(body: &'a [u8]) -> Result<Self, RequestError> {
-        Field { path: String::new(), value: value::parse(body)? }.object()
+        Self::of_value(value::parse(body)?)
+    }
+
+    /// The members of the object that is the whole body, which was parsed.
+    pub(crate) fn of_value(body: Value<'a>) -> Result<Self, RequestError> {
+        Field { path: String::new(), value: body }.object()
     }
 
     /// Takes the member `name`; `null` counts as absent, but for a [change](Member::change).

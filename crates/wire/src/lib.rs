@@ -30,6 +30,7 @@ mod code;
 mod emails;
 mod failure;
 mod fields;
+mod fingerprint;
 mod keys;
 mod list;
 mod path;

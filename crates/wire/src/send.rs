@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use selfmx_domain::{Attachment, CustomHeader, Draft, DraftParts, EmailId, Limits, Mailbox, Metadata, SenderDefaults, Tag};
+use selfmx_domain::{Attachment, CustomHeader, Draft, DraftParts, EmailId, Fingerprint, Limits, Mailbox, Metadata, SenderDefaults, Tag};
 use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::RequestError;
 use crate::fields::{Field, Fields, Member};
 use crate::timestamp::Timestamp;
+use crate::{fingerprint, value};
 
 /// `POST /v1/send`, each field valid in itself.
 #[derive(Clone, Debug)]
@@ -21,7 +22,22 @@ impl SendEmail {
     ///
     /// [`RequestError`] names the field that is unknown, missing or wrong.
     pub fn read(body: &[u8]) -> Result<Self, RequestError> {
-        let mut fields = Fields::of_body(body)?;
+        Self::of_fields(Fields::of_body(body)?)
+    }
+
+    /// Reads the body, and makes of it what is the same for all bodies that ask for the same: neither the order of members nor white space nor how
+    /// characters are escaped makes a difference, nor do members that are `null`, which count as absent.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    pub fn read_with_fingerprint(body: &[u8]) -> Result<(Self, Fingerprint), RequestError> {
+        let value = value::parse(body)?;
+        let fingerprint = fingerprint::of("send", &value);
+        Ok((Self::of_fields(Fields::of_value(value)?)?, fingerprint))
+    }
+
+    fn of_fields(mut fields: Fields<'_>) -> Result<Self, RequestError> {
         let (from, subject) = (fields.take("from"), fields.take("subject"));
         let (to, cc, bcc) = (fields.take("to"), fields.take("cc"), fields.take("bcc"));
         let reply_to = fields.take("reply_to");

@@ -27,6 +27,7 @@ mod limits;
 mod operation;
 mod process;
 mod quota;
+mod repeated;
 mod seed;
 mod send;
 mod smtp;

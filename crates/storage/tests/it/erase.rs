@@ -63,7 +63,7 @@ async fn settle_deletions(place: &Place) {
 /// How many rows of each table are this tenant's.
 async fn left(place: &Place, id: TenantId) -> String {
     let own = format!("WHERE tenant_id = '{}'", id.as_uuid());
-    let tables = ["emails", "recipients", "queue", "events", "api_keys", "quota_days", "usage_months"];
+    let tables = ["emails", "recipients", "queue", "events", "api_keys", "quota_days", "usage_months", "idempotency_keys"];
     let mut counts: Vec<_> = tables.iter().map(|table| format!("(SELECT count(*) FROM {table} {own})")).collect();
     counts.push("(SELECT count(*) FROM messages m WHERE NOT EXISTS (SELECT FROM emails WHERE id = m.email_id))".to_owned());
     place.ask(&format!("SELECT concat_ws(' ', {})", counts.join(", "))).await
@@ -159,18 +159,19 @@ async fn erasing_goes_by_bounded_steps_and_takes_what_was_the_tenant_s_and_nothi
     let kept = place.everything().await;
     place.fill_for(gone.id, 1_200, "1", "now()").await;
     for id in [gone.id, other.id] {
-        let counts = "INSERT INTO quota_days VALUES ('ID', current_date, 5, 1); INSERT INTO usage_months VALUES ('ID', current_date, 5)";
+        let counts = "INSERT INTO quota_days VALUES ('ID', current_date, 5, 1); INSERT INTO usage_months VALUES ('ID', current_date, 5); \
+             INSERT INTO idempotency_keys (tenant_id, digest, fingerprint, email_id) SELECT 'ID', sha256('k'), sha256('f'), gen_random_uuid()";
         place.database.execute(&counts.replace("ID", &id.as_uuid().to_string())).await;
     }
     assert_eq!(place.store.tenant_erase(&system()).await.unwrap(), Erasing::Nothing);
     place.store.tenant_delete(&platform(), gone.id).await.unwrap();
     for emails in [700, 200, 0] {
         assert_eq!(place.store.tenant_erase(&system()).await.unwrap(), Erasing::Some);
-        assert_eq!(left(&place, gone.id).await, format!("{emails} {emails} {emails} {emails} 1 1 1 0"));
+        assert_eq!(left(&place, gone.id).await, format!("{emails} {emails} {emails} {emails} 1 1 1 1 0"));
     }
     erase_all(&place.store).await;
-    assert_eq!(left(&place, gone.id).await, "0 0 0 0 0 0 0 0");
-    assert_eq!((place.everything().await, left(&place, other.id).await), (kept, "3 3 3 3 1 1 1 0".to_owned()));
+    assert_eq!(left(&place, gone.id).await, "0 0 0 0 0 0 0 0 0");
+    assert_eq!((place.everything().await, left(&place, other.id).await), (kept, "3 3 3 3 1 1 1 1 0".to_owned()));
 
     // A statement that had begun before the deletion may bring an email yet: only later is the rest erased too.
     let row = "SELECT concat_ws('|', name, erased_at IS NULL) FROM tenants WHERE deleted_at IS NOT NULL";
@@ -178,7 +179,7 @@ async fn erasing_goes_by_bounded_steps_and_takes_what_was_the_tenant_s_and_nothi
     place.fill_for(gone.id, 1, "1", "now()").await;
     settle_deletions(&place).await;
     assert_eq!(erase_all(&place.store).await, 2);
-    assert_eq!((left(&place, gone.id).await.as_str(), place.ask(row).await.as_str()), ("0 0 0 0 0 0 0 0", "|f"));
+    assert_eq!((left(&place, gone.id).await.as_str(), place.ask(row).await.as_str()), ("0 0 0 0 0 0 0 0 0", "|f"));
     settle_deletions(&place).await;
     assert_eq!(place.store.tenant_erase(&system()).await.unwrap(), Erasing::Nothing);
     // It is known still, and what was done to it.
@@ -210,7 +211,7 @@ async fn an_attempt_that_is_under_way_finishes_before_its_email_is_erased() {
     place.database.execute("UPDATE queue SET due_at = now()").await;
     settle_deletions(&place).await;
     erase_all(&place.store).await;
-    assert_eq!(left(&place, gone.id).await, "0 0 0 0 0 0 0 0");
+    assert_eq!(left(&place, gone.id).await, "0 0 0 0 0 0 0 0 0");
 }
 
 #[tokio::test]
@@ -255,6 +256,6 @@ async fn three_nodes_erase_at_once_and_one_that_dies_leaves_its_work_to_the_othe
         erase_all(&place.store).await;
     }
     for id in gone {
-        assert_eq!(left(&place, id).await, "0 0 0 0 0 0 0 0");
+        assert_eq!(left(&place, id).await, "0 0 0 0 0 0 0 0 0");
     }
 }

@@ -22,6 +22,7 @@ mod plans;
 mod pool;
 mod queue;
 mod quota;
+mod repeat;
 mod server;
 mod settle;
 mod tenant_relay;

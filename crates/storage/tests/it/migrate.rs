@@ -12,6 +12,8 @@ const UP: &str = include_str!("../../../../migrations/20261123000001_foundation/
 const DOWN: &str = include_str!("../../../../migrations/20261123000001_foundation/down.sql");
 const SECOND_UP: &str = include_str!("../../../../migrations/20261123000002_keys_and_tenants/up.sql");
 const SECOND_DOWN: &str = include_str!("../../../../migrations/20261123000002_keys_and_tenants/down.sql");
+const THIRD_UP: &str = include_str!("../../../../migrations/20261123000003_idempotency_and_schedules/up.sql");
+const THIRD_DOWN: &str = include_str!("../../../../migrations/20261123000003_idempotency_and_schedules/down.sql");
 
 const TABLES: &str = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
 
@@ -62,7 +64,9 @@ async fn what_goes_up_comes_down() {
     let database = Database::empty().await;
     database.execute(UP).await;
     database.execute(SECOND_UP).await;
+    database.execute(THIRD_UP).await;
     assert!(!database.query_texts(TABLES).await.is_empty());
+    database.execute(THIRD_DOWN).await;
     database.execute(SECOND_DOWN).await;
     database.execute(DOWN).await;
     assert_eq!(database.query_texts(TABLES).await, Vec::<String>::new());
@@ -75,6 +79,6 @@ async fn the_tables_are_those_that_the_queries_name() {
     let tables = place.ask("SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'").await;
     assert_eq!(
         tables,
-        "__diesel_schema_migrations api_keys audit_logs emails events messages queue quota_days recipients tenants usage_months"
+        "__diesel_schema_migrations api_keys audit_logs emails events idempotency_keys messages queue quota_days recipients tenants usage_months"
     );
 }

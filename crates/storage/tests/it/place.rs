@@ -139,7 +139,12 @@ pub(crate) async fn accept(store: &Store, permit: &Permit<needs::Send>, change: 
 
 pub(crate) fn acceptance(permit: &Permit<needs::Send>, draft: Draft) -> Acceptance {
     let consented = permit.consent(draft, None).unwrap();
-    Acceptance { id: EmailId::generate(&SystemClock, &OsEntropy), consented, message: b"Subject: s\r\n\r\nt\r\n".to_vec() }
+    Acceptance {
+        id: EmailId::generate(&SystemClock, &OsEntropy),
+        consented,
+        message: b"Subject: s\r\n\r\nt\r\n".to_vec(),
+        idempotency: None,
+    }
 }
 
 pub(crate) fn draft(change: impl FnOnce(&mut DraftParts)) -> Draft {

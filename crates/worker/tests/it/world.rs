@@ -67,7 +67,7 @@ impl World {
         let message = compose(&draft, &identity).unwrap().into_octets();
         let permit = permit::<needs::Send>(tenant, mode);
         let consented = permit.consent(draft, None).unwrap();
-        self.store.email_accept(Acceptance { id: identity.id, consented, message }).await.unwrap().id
+        self.store.email_accept(Acceptance { id: identity.id, consented, message, idempotency: None }).await.unwrap().id
     }
 
     /// Makes a tenant, with a relay of its own or without.

@@ -51,6 +51,9 @@ pub(super) fn strays(mut fresh: impl FnMut(&str) -> String) -> Vec<Stray> {
         let path = path.replace('@', &fresh(&format!("{method} {path}")));
         strays.push(Stray { method, path, headers: Vec::new(), body: String::new() });
     }
+    let named = vec![("content-type", "application/json".to_owned()), ("idempotency-key", fresh("idempotency-key of a mail"))];
+    let mail = json!({"from": "shop@sender.example", "to": "anna@recipient.example", "subject": "s", "text": "t"}).to_string();
+    strays.push(Stray { method: "POST", path: "/v1/send".to_owned(), headers: named, body: mail });
     for (path, body) in bodies() {
         let body = body.replace('@', &fresh(&format!("{path} {body}")));
         let headers = vec![("content-type", "application/json".to_owned())];
