@@ -168,6 +168,7 @@ fn worker(environment: &Environment, relay: Option<&RelaySettings>) -> Result<Wo
         runners: environment.number("QUEUE_WORKERS", 1..=256, defaults.runners)?,
         sending: relay.map_or(defaults.sending, |relay| u16::try_from(relay.pool_size).unwrap_or(u16::MAX)),
         policy: RetryPolicy::new(retries, delay),
+        lease: Duration::from_secs(environment.number("QUEUE_LEASE", 3..=60, 60)?),
         ..defaults
     })
 }
@@ -253,6 +254,7 @@ mod tests {
             (vec![("API_KEY", "short")], "API_KEY=(hidden) is not allowed: must have 16..256 characters, and has 5"),
             (vec![("DATABASE_URL", "mysql://u:hunter2@h/d")], "DATABASE_URL=(hidden) is not allowed"),
             (vec![("QUEUE_WORKERS", "0")], "QUEUE_WORKERS=0 is not allowed: a whole number from 1 to 256"),
+            (vec![("QUEUE_LEASE", "61")], "QUEUE_LEASE=61 is not allowed: a whole number from 3 to 60"),
             (vec![("DB_AUTO_MIGRATE", "no")], "true or false"),
             (vec![("SMTP_HOST", "h"), ("SMTP_USER", "u")], "SMTP_USER is set without SMTP_PASS"),
             (vec![("SMTP_HOST", "h:587")], "SMTP_HOST=h:587 is not allowed: a host name or an IP address"),

@@ -17,8 +17,12 @@ const FLOORS: &[(&str, u8)] = &[
     ("selfmx-http", 5),
     ("selfmx-submission", 5),
     ("selfmx-server", 6),
+    ("selfmx-chaos", 6),
     ("xtask", 6),
 ];
+
+/// Programs of development, which no one installs: they may stand on what tests stand on.
+const WORKSHOP: &[&str] = &["selfmx-chaos"];
 
 /// The rooms without I/O, which others embed, and all that they may ship.
 const PURE: &[(&str, &[&str])] = &[
@@ -42,15 +46,16 @@ fn member_findings(member: &Member) -> Vec<Finding> {
         let text = "stands on no floor; give it one in bins/xtask/src/floors.rs and docs/architecture.md";
         return vec![Finding::new(&member.name, text)];
     };
-    let wrong = |dependency| fault(floor, dependency).or_else(|| stranger(&member.name, dependency));
+    let wrong = |dependency| fault(&member.name, floor, dependency).or_else(|| stranger(&member.name, dependency));
     let faults = member.dependencies.iter().filter_map(wrong);
     faults.map(|text| Finding::new(&member.name, text)).collect()
 }
 
-fn fault(floor: u8, dependency: &Dependency) -> Option<String> {
+fn fault(member: &str, floor: u8, dependency: &Dependency) -> Option<String> {
     let name = &dependency.name;
     if name == SCAFFOLD {
-        return (dependency.kind == Kind::Shipped).then(|| format!("ships {name}, which is for [dev-dependencies] alone"));
+        return (dependency.kind == Kind::Shipped && !WORKSHOP.contains(&member))
+            .then(|| format!("ships {name}, which is for [dev-dependencies] alone"));
     }
     let below = floor_of(name)?;
     if below > floor {
@@ -131,6 +136,7 @@ mod tests {
     fn the_scaffold_is_for_tests_alone_and_uses_no_binary() {
         let found = texts("selfmx-http", &[("selfmx-testing", Kind::Shipped)]);
         assert_eq!(found, ["ships selfmx-testing, which is for [dev-dependencies] alone"]);
+        assert_eq!(texts("selfmx-chaos", &[(SCAFFOLD, Kind::Shipped)]), Vec::<String>::new());
         assert_eq!(texts(SCAFFOLD, &[("selfmx-http", Kind::Shipped)]), Vec::<String>::new());
         assert_eq!(texts(SCAFFOLD, &[("xtask", Kind::Shipped)]).len(), 1);
     }

@@ -13,6 +13,7 @@
 
 mod apt;
 mod cargo;
+mod chaos;
 mod check;
 mod deny;
 mod docs;
@@ -55,5 +56,6 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Start(arguments) => start::run(arguments),
         Task::Test => test::run(),
         Task::Check(generated) => check::run(generated),
+        Task::Chaos(arguments) => chaos::run(arguments),
     }
 }

@@ -12,6 +12,7 @@ usage: cargo xtask <task>
   start [--] [arguments]  install what is missing, build in release mode, run `selfmx` with the arguments
   test                    install what is missing, then check, format, lints, docs, licences and all tests
   check [--bless]         the rules of the house; --bless rewrites the generated files
+  chaos [arguments]       kills, freezes and cuts a running server, and accounts for every mail; `chaos --list` names what there is
   ci                      check and test, as the CI runs them";
 
 /// One task with its arguments.
@@ -23,6 +24,8 @@ pub(crate) enum Task {
     Test,
     /// Checks the rules of the house, and what to do with generated files.
     Check(Generated),
+    /// Accounts for mail while things break, with these arguments.
+    Chaos(Vec<OsString>),
 }
 
 impl Task {
@@ -39,6 +42,7 @@ impl Task {
         let rest: Vec<OsString> = rest.collect();
         match name.to_str() {
             Some("start") => Ok(Self::Start(without_separator(rest))),
+            Some("chaos") => Ok(Self::Chaos(without_separator(rest))),
             Some("test" | "ci") if rest.is_empty() => Ok(Self::Test),
             Some("check") if rest.is_empty() => Ok(Self::Check(Generated::Compare)),
             Some("check") if rest == ["--bless"] => Ok(Self::Check(Generated::Rewrite)),
@@ -77,6 +81,12 @@ mod tests {
         assert_eq!(parse("test").unwrap(), Task::Test);
         assert_eq!(parse("check").unwrap(), Task::Check(Generated::Compare));
         assert_eq!(parse("check --bless").unwrap(), Task::Check(Generated::Rewrite));
+    }
+
+    #[test]
+    fn chaos_hands_its_arguments_on() {
+        assert_eq!(parse("chaos --only kills").unwrap(), Task::Chaos(vec!["--only".into(), "kills".into()]));
+        assert_eq!(parse("chaos").unwrap(), Task::Chaos(Vec::new()));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::needs::{self, Need};
 use crate::steps::{Step, Steps};
-use crate::{cargo, check, deny};
+use crate::{cargo, chaos, check, deny};
 
 const NEEDED: &str = "The tests start their own PostgreSQL and Postfix from these programs; nothing need be running.";
 
@@ -38,7 +38,8 @@ fn all(steps: &mut Steps) -> Result<(), Failure> {
     deny::run(steps)?;
     steps.command(step("tests", test_command(), TESTS))?;
     let doc_tests = ["test", "--workspace", "--doc", "--locked"];
-    steps.command(step("doc tests", &doc_tests, DOC_TESTS))
+    steps.command(step("doc tests", &doc_tests, DOC_TESTS))?;
+    steps.timed("chaos", "cargo xtask chaos", || chaos::run(Vec::new()))
 }
 
 fn set_up() -> Result<(), Failure> {

@@ -19,4 +19,4 @@ pub use http::{HttpAnswer, HttpClient, NoAnswer};
 pub use load::{Load, Sent};
 pub use postfix::{Postfix, SmtpSink};
 pub use principal::principal;
-pub use sink::{Act, Fault, Ledger, Phase, Sink, SinkSettings, SinkTls, Transaction};
+pub use sink::{Act, Fault, Gate, Ledger, Phase, Sink, SinkSettings, SinkTls, Transaction};

@@ -4,7 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test without its sink has failed")]
 
+mod gate;
 mod ledger;
+mod misdeeds;
 mod script;
 mod session;
 
@@ -16,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::Certificate;
 
+pub use gate::Gate;
 pub use ledger::{Ledger, Transaction};
 pub use script::{Act, Fault, Phase};
 

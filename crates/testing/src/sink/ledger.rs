@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Longer than anything that a test waits for takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,6 +28,12 @@ pub struct Transaction {
     pub octets: Vec<u8>,
     /// The reply that was written; none where the connection was closed or left silent.
     pub reply: Option<String>,
+    /// Whether the sink took responsibility, be it that its reply could not be written any more.
+    pub taken: bool,
+    /// When the final dot was read.
+    pub came: Instant,
+    /// When the reply was about to be written.
+    pub answered: Instant,
 }
 
 impl Transaction {

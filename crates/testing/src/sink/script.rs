@@ -1,5 +1,11 @@
 //! What a sink does wrong, and when.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Gate;
+
 /// A step of the conversation, from the sink's side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -23,6 +29,8 @@ pub enum Phase {
     Rset,
     /// At NOOP.
     Noop,
+    /// At QUIT.
+    Quit,
 }
 
 /// What it does then.
@@ -34,8 +42,18 @@ pub enum Act {
     ReplyAndClose(String),
     /// Closes the connection without a word.
     Close,
+    /// Closes the connection so that the other side hears of an error (RST).
+    Reset,
     /// Says nothing more, and keeps the connection open for as long as the other side does.
     Silence,
+    /// Answers with these lines an octet at a time, with this pause after each.
+    Drip(String, Duration),
+    /// Repeats this line for as long as the other side takes it.
+    Endless(String),
+    /// Does nothing wrong, so much later.
+    Late(Duration),
+    /// Does nothing wrong, once the gate is open.
+    Held(Gate),
 }
 
 /// One thing that goes wrong.
@@ -43,16 +61,31 @@ pub enum Act {
 pub struct Fault {
     pub(super) phase: Phase,
     pub(super) act: Act,
-    pub(super) local: Option<String>,
-    pub(super) from_transaction: usize,
-    pub(super) connections: Option<usize>,
+    local: Option<Local>,
+    from_transaction: usize,
+    connections: Option<usize>,
+    times: Option<Times>,
+}
+
+/// Which recipients a fault is for.
+#[derive(Clone, Debug)]
+enum Local {
+    Is(String),
+    StartsWith(String),
+}
+
+/// How often a fault befalls each recipient, and how often it has.
+#[derive(Clone, Debug)]
+struct Times {
+    most: usize,
+    so_far: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 impl Fault {
     /// At `phase`, always.
     #[must_use]
     pub const fn new(phase: Phase, act: Act) -> Self {
-        Self { phase, act, local: None, from_transaction: 0, connections: None }
+        Self { phase, act, local: None, from_transaction: 0, connections: None, times: None }
     }
 
     /// A reply at `phase`.
@@ -70,7 +103,19 @@ impl Fault {
     /// Only for a recipient with this local part; from DATA on, only in a transaction that has such a recipient.
     #[must_use]
     pub fn for_local(self, local: &str) -> Self {
-        Self { local: Some(local.to_owned()), ..self }
+        Self { local: Some(Local::Is(local.to_owned())), ..self }
+    }
+
+    /// The same for all local parts that begin so.
+    #[must_use]
+    pub fn for_locals_from(self, prefix: &str) -> Self {
+        Self { local: Some(Local::StartsWith(prefix.to_owned())), ..self }
+    }
+
+    /// Only the first `count` times that it would befall a recipient; where it is for no recipient, the first `count` times in all.
+    #[must_use]
+    pub fn times(self, count: usize) -> Self {
+        Self { times: Some(Times { most: count, so_far: Arc::default() }), ..self }
     }
 
     /// Only from the `number`th transaction of a connection on, counted from 0.
@@ -95,17 +140,38 @@ pub(super) struct Place<'a> {
     pub(super) recipients: &'a [String],
 }
 
-/// The first fault that fits.
+/// The first fault that fits. It counts as having happened.
 pub(super) fn due<'f>(faults: &'f [Fault], place: &Place<'_>) -> Option<&'f Act> {
-    let fits = |fault: &&Fault| {
-        fault.phase == place.phase
-            && place.transaction >= fault.from_transaction
-            && fault.connections.is_none_or(|count| place.connection < count)
-            && fault.local.as_ref().is_none_or(|local| place.recipients.iter().any(|recipient| has_local(recipient, local)))
-    };
-    faults.iter().find(fits).map(|fault| &fault.act)
+    faults.iter().find(|fault| fault.fits(place)).map(|fault| &fault.act)
 }
 
-fn has_local(address: &str, local: &str) -> bool {
-    address.rsplit_once('@').is_some_and(|(of_address, _)| of_address == local)
+impl Fault {
+    fn fits(&self, place: &Place<'_>) -> bool {
+        let here = self.phase == place.phase
+            && place.transaction >= self.from_transaction
+            && self.connections.is_none_or(|count| place.connection < count);
+        if !here {
+            return false;
+        }
+        let Some(local) = &self.local else { return self.is_left("") };
+        place.recipients.iter().any(|recipient| local.is_of(recipient) && self.is_left(recipient))
+    }
+
+    /// Whether it is still to befall this recipient, which it then has.
+    fn is_left(&self, recipient: &str) -> bool {
+        let Some(Times { most, so_far }) = &self.times else { return true };
+        let mut all = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let so_far = all.entry(recipient.to_owned()).or_default();
+        *so_far += 1;
+        *so_far <= *most
+    }
+}
+
+impl Local {
+    fn is_of(&self, address: &str) -> bool {
+        address.rsplit_once('@').is_some_and(|(local, _)| match self {
+            Self::Is(whole) => local == whole,
+            Self::StartsWith(prefix) => local.starts_with(prefix.as_str()),
+        })
+    }
 }

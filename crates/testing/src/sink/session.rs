@@ -5,19 +5,34 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::ledger::{Ledger, Transaction};
 use super::script::{self, Act, Phase, Place};
-use super::{SinkSettings, SinkTls};
+use super::{SinkSettings, SinkTls, misdeeds};
 use crate::Certificate;
 
 /// A connection, with TLS or without.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Has it end with an error for the other side (RST) when it is closed.
+    fn break_off(&self) -> io::Result<()>;
+}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+impl Stream for TcpStream {
+    fn break_off(&self) -> io::Result<()> {
+        self.set_zero_linger()
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn break_off(&self) -> io::Result<()> {
+        self.get_ref().0.set_zero_linger()
+    }
+}
 
 /// Takes connections until it is aborted.
 pub(super) async fn accept(listener: TcpListener, settings: Arc<SinkSettings>, ledger: Arc<Ledger>) {
@@ -60,7 +75,7 @@ async fn secured(tcp: TcpStream, certificate: &Certificate) -> io::Result<impl S
 
 /// How a stretch of the conversation ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     On,
     Over,
     Secure,
@@ -113,7 +128,7 @@ impl Session<'_> {
                 }
                 "NOOP" => self.answer(stream, Phase::Noop, &[], "250 2.0.0 Ok").await?,
                 "QUIT" => {
-                    write(stream, "221 2.0.0 Bye").await?;
+                    self.answer(stream, Phase::Quit, &[], "221 2.0.0 Bye").await?;
                     return Ok(Next::Over);
                 }
                 _ => said(stream, "502 5.5.2 Not a command that I know").await?,
@@ -141,10 +156,11 @@ impl Session<'_> {
     }
 
     async fn start_tls<S: Stream>(&mut self, stream: &mut BufReader<S>) -> io::Result<Next> {
-        let reply = format!("220 2.0.0 Ready\r\n{}", self.settings.injected);
-        let next = self.answer(stream, Phase::StartTls, &[], reply.trim_end()).await?;
-        let spoiled = script::due(&self.settings.faults, &self.place(Phase::StartTls, &[])).is_some();
-        Ok(if next == Next::On && !spoiled { Next::Secure } else { next })
+        if let Some(next) = self.misbehave(stream, Phase::StartTls, &[]).await? {
+            return Ok(next);
+        }
+        said(stream, format!("220 2.0.0 Ready\r\n{}", self.settings.injected).trim_end()).await?;
+        Ok(Next::Secure)
     }
 
     async fn auth<S: Stream>(&mut self, stream: &mut BufReader<S>, line: &str) -> io::Result<Next> {
@@ -210,10 +226,12 @@ impl Session<'_> {
 
     /// Writes down a message with the reply that it gets, and writes the reply.
     async fn conclude<S: Stream>(&mut self, stream: &mut BufReader<S>, octets: Vec<u8>) -> io::Result<Next> {
+        let came = Instant::now();
         let open = self.open.take().unwrap_or_default();
         let act = script::due(&self.settings.faults, &self.place(Phase::FinalDot, &open.recipients)).cloned();
+        let act = misdeeds::waited(act).await;
         let act = act.unwrap_or_else(|| Act::Reply(format!("250 2.0.0 Ok: kept as {}-{}", self.number, self.count)));
-        let reply = if let Act::Reply(reply) | Act::ReplyAndClose(reply) = &act { Some(reply.clone()) } else { None };
+        let reply = misdeeds::reply(&act).map(str::to_owned);
         let place = self.ledger.keep(Transaction {
             connection: self.number,
             tls: self.tls,
@@ -222,9 +240,12 @@ impl Session<'_> {
             parameters: open.parameters,
             recipients: open.recipients,
             octets,
+            taken: reply.as_ref().is_some_and(|reply| reply.starts_with('2')),
             reply,
+            came,
+            answered: Instant::now(),
         });
-        let done = perform(stream, &act).await;
+        let done = misdeeds::perform(stream, &act).await;
         if done.is_err() {
             self.ledger.unanswered(place);
         }
@@ -240,8 +261,9 @@ impl Session<'_> {
     }
 
     async fn misbehave<S: Stream>(&self, stream: &mut BufReader<S>, phase: Phase, recipients: &[String]) -> io::Result<Option<Next>> {
-        match script::due(&self.settings.faults, &self.place(phase, recipients)) {
-            Some(act) => perform(stream, act).await.map(Some),
+        let act = script::due(&self.settings.faults, &self.place(phase, recipients)).cloned();
+        match misdeeds::waited(act).await {
+            Some(act) => misdeeds::perform(stream, &act).await.map(Some),
             None => Ok(None),
         }
     }
@@ -253,31 +275,12 @@ impl Session<'_> {
     }
 }
 
-async fn perform<S: Stream>(stream: &mut BufReader<S>, act: &Act) -> io::Result<Next> {
-    match act {
-        Act::Reply(reply) => {
-            write(stream, reply).await?;
-            Ok(if reply.starts_with("421") { Next::Over } else { Next::On })
-        }
-        Act::ReplyAndClose(reply) => {
-            write(stream, reply).await?;
-            Ok(Next::Over)
-        }
-        Act::Close => Ok(Next::Over),
-        Act::Silence => {
-            let mut ignored = Vec::new();
-            stream.read_to_end(&mut ignored).await?;
-            Ok(Next::Over)
-        }
-    }
-}
-
 async fn said<S: Stream>(stream: &mut BufReader<S>, reply: &str) -> io::Result<Next> {
     write(stream, reply).await?;
     Ok(Next::On)
 }
 
-async fn write<S: Stream>(stream: &mut BufReader<S>, reply: &str) -> io::Result<()> {
+pub(super) async fn write<S: Stream>(stream: &mut BufReader<S>, reply: &str) -> io::Result<()> {
     let stream = stream.get_mut();
     stream.write_all(format!("{reply}\r\n").as_bytes()).await?;
     stream.flush().await

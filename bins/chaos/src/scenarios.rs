@@ -1,0 +1,34 @@
+//! What is done to the system, one file each.
+
+mod database;
+mod kills;
+mod points;
+mod relay;
+mod worker;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::failure::Failure;
+use crate::report::Report;
+use crate::world::Stage;
+
+/// A scenario under way.
+pub(crate) type Run = Pin<Box<dyn Future<Output = Result<Report, Failure>> + Send>>;
+
+/// Something that is done to the system, and what must not come of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scenario {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What is done.
+    pub(crate) about: &'static str,
+    /// What is taken away in its control, which then has to find something.
+    pub(crate) control: &'static str,
+    /// Carries it out.
+    pub(crate) run: fn(Stage) -> Run,
+}
+
+/// All of them.
+pub(crate) const ALL: &[Scenario] =
+    &[kills::KILLS, points::POINTS, database::KILLED, database::FROZEN, database::UNREACHABLE, worker::FROZEN, worker::LATE, relay::CUT];

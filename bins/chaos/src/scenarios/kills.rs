@@ -1,0 +1,34 @@
+//! A server that is killed again and again while mail comes in.
+
+use std::time::Duration;
+
+use super::{Run, Scenario};
+use crate::failure::Failure;
+use crate::load::Plan;
+use crate::report::Report;
+use crate::weakness::Weakness;
+use crate::world::{Build, Stage, World};
+
+/// `kill -9` again and again.
+pub(crate) const KILLS: Scenario = Scenario {
+    name: "kills",
+    about: "kill -9 of the server 20 times in 10,000 sends (short: 3 in 1,000)",
+    control: "leases never run out",
+    run: |stage| -> Run { Box::pin(kills(stage)) },
+};
+
+async fn kills(stage: Stage) -> Result<Report, Failure> {
+    let (mails, kills, lease) = stage.of((1000, 3, 5), (10_000, 20, 60));
+    let build = Build { weakness: Some(Weakness::EndlessLeases), ..Build::with_lease(lease) };
+    let mut world = World::build(stage, build).await?;
+    let load = world.load(Plan::of(mails));
+    let apart = mails / (kills + 1);
+    for kill in 1..=kills {
+        let spread = usize::try_from(world.chance.below(50)).unwrap_or_default();
+        load.reaches(kill * apart + spread).await?;
+        world.kill(0).await?;
+    }
+    load.ended().await?;
+    world.drain(Duration::from_secs(lease + 10)).await?;
+    Ok(Report::of(&world.close().await?))
+}
