@@ -41,6 +41,8 @@ pub(crate) const UNREACHABLE: Scenario = Scenario {
 const LEASE: u64 = 5;
 const PATIENCE: Duration = Duration::from_secs(LEASE + 15);
 
+/// What no commit flushes is flushed late: else it would seldom be seen to be missing.
+const LAZY: &str = "wal_writer_delay = '10s'\nwal_writer_flush_after = '1GB'\nwal_buffers = '64MB'\n";
 /// How long the database needs for what it was asked last.
 const FINISHED: Duration = Duration::from_millis(300);
 
@@ -52,8 +54,7 @@ enum Outage {
 
 async fn killed(stage: Stage) -> Result<Report, Failure> {
     let (mails, kills) = stage.of((600, 2), (5000, 10));
-    // What is not flushed by a commit is flushed late: else it would seldom be seen to be missing.
-    let build = Build { weakness: Some(Weakness::AsynchronousCommit), postgres: "wal_writer_delay = '10s'\n", ..Build::with_lease(LEASE) };
+    let build = Build { weakness: Some(Weakness::AsynchronousCommit), postgres: LAZY, ..Build::with_lease(LEASE) };
     let mut world = World::build(stage, build).await?;
     let load = world.load(Plan::of(mails));
     for kill in 1..=kills {
