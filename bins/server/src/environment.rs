@@ -46,6 +46,14 @@ pub(crate) enum SettingError {
         /// The other.
         needed: &'static str,
     },
+    /// Some variables are set of several that mean nothing without each other.
+    #[error("{missing} is not set: set all of {all}, or none of them")]
+    Incomplete {
+        /// The first that is not set.
+        missing: &'static str,
+        /// All of them.
+        all: &'static str,
+    },
     /// The key that secrets are sealed with cannot be had.
     #[error(transparent)]
     SecretKey(#[from] SecretKeyError),

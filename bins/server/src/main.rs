@@ -4,6 +4,7 @@ mod arguments;
 mod behind;
 mod chance;
 mod database;
+mod dkim;
 mod environment;
 mod failure;
 mod first_key;

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::behind;
 use crate::chance::{OsEntropy, SystemClock};
 use crate::database::{self, Opened};
+use crate::dkim;
 use crate::environment::{Environment, SettingError};
 use crate::failure::Failure;
 use crate::first_key;
@@ -59,12 +60,14 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
         first_key::show(&secret);
     }
     let listener = listen(&settings.door).await?;
+    settings.signer.iter().for_each(dkim::tell);
     let routes = Routes { server: transport, tenants: settings.terms.clone() };
     let worker = Worker::new(store.clone(), system, routes, Arc::clone(&entropy), settings.worker);
     let limits = Limits::default();
     let parts = Parts {
         store: store.clone(),
         relay: relay.clone(),
+        signer: settings.signer,
         terms: settings.terms,
         environment_key: settings.api_key,
         limits,

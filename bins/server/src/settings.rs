@@ -10,10 +10,11 @@ use rustls::pki_types::ServerName;
 use selfmx_auth::Secret;
 use selfmx_domain::{Domain, Rate, RateLimit, RetryPolicy};
 use selfmx_http::{CorsOrigins, HttpSettings};
-use selfmx_mail::{Credentials, Reach, RelaySettings, RelayTerms, Security, Verification};
+use selfmx_mail::{Credentials, Reach, RelaySettings, RelayTerms, Security, Signer, Verification};
 use selfmx_storage::{DatabaseAddress, PoolSettings};
 use selfmx_worker::WorkerSettings;
 
+use crate::dkim;
 use crate::environment::{Environment, SettingError};
 use crate::secrets::Secrets;
 use crate::tls;
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) failures_per_minute: u32,
     pub(crate) door: Door,
     pub(crate) relay: Option<RelaySettings>,
+    /// What signs mail that no tenant's own key signs.
+    pub(crate) signer: Option<Signer>,
     /// On what terms tenants' own relays are used.
     pub(crate) terms: RelayTerms,
     pub(crate) worker: WorkerSettings,
@@ -96,6 +99,7 @@ impl Settings {
             door: door(environment)?,
             worker: worker(environment, relay.as_ref())?,
             relay,
+            signer: dkim::signer(environment)?,
             terms,
             secrets: Secrets::read(environment, &store.database)?,
             store,

@@ -26,6 +26,9 @@ pub(crate) const POSTGRES: Need = Need {
     present: programs::postgres_present,
 };
 
+/// What a Python has to be able to do.
+const DKIM: &str = "import dkim, nacl.signing";
+
 /// What the tests run against, besides PostgreSQL.
 pub(crate) const FOR_TESTS: &[Need] = &[
     Need {
@@ -45,6 +48,18 @@ pub(crate) const FOR_TESTS: &[Need] = &[
         packages: &["python3"],
         variable: None,
         present: || programs::present("python3"),
+    },
+    Need {
+        what: "dkimpy and PyNaCl for Debian's Python (an independent verifier of signatures)",
+        packages: &["python3-dkim", "python3-nacl"],
+        variable: None,
+        present: || programs::succeeds("/usr/bin/python3", &["-I", "-c", DKIM]) || programs::succeeds("python3", &["-I", "-c", DKIM]),
+    },
+    Need {
+        what: "OpenSSL (keys as operators make them)",
+        packages: &["openssl"],
+        variable: None,
+        present: || programs::present("openssl"),
     },
     Need { what: "curl", packages: &["curl"], variable: None, present: || programs::present("curl") },
     Need { what: "git (the list of files to check)", packages: &["git"], variable: None, present: || programs::present("git") },

@@ -1,6 +1,7 @@
 //! Where the machine's programs are.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::environment;
 
@@ -18,6 +19,13 @@ pub(crate) fn present(name: &str) -> bool {
     let path = environment::variable("PATH").unwrap_or_default();
     let system = SYSTEM_FOLDERS.iter().map(PathBuf::from);
     std::env::split_paths(&path).chain(system).any(|folder| folder.join(name).is_file())
+}
+
+/// Whether a program runs with these arguments and ends well; what it says is of no matter.
+pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// Whether PostgreSQL's programs are where the server looks: in `POSTGRES_BIN_DIR`, on `PATH`, and in Debian's folders.

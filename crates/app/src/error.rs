@@ -57,6 +57,14 @@ pub enum Error {
         /// Why.
         source: selfmx_storage::Error,
     },
+    /// The tenant's DKIM key, which has to sign the mail, cannot be used.
+    #[error(
+        "this tenant's DKIM key cannot be opened by the server, and its mail does not go out unsigned: set the key again, or ask the operator"
+    )]
+    Unsigned {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Something is broken on our side.
     #[error("something went wrong on the server: its log has the details under this request id")]
     Internal {

@@ -18,6 +18,7 @@ mod limits;
 mod rates;
 mod send;
 mod sign_in;
+mod signing;
 mod smtp;
 mod tenants;
 mod usage;
@@ -27,9 +28,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use selfmx_auth::{ApiKey, Digest, Secret};
 use selfmx_domain::{Clock, Entropy, Limits, RateLimit};
-use selfmx_mail::{Relay, RelayTerms};
+use selfmx_mail::{Relay, RelayTerms, Signer};
 use selfmx_storage::Store;
 
+use self::signing::Signers;
 pub use audit::Refusal;
 pub use error::Error;
 pub use failures::{Failures, TooManyFailures};
@@ -46,6 +48,8 @@ pub struct Parts {
     pub store: Store,
     /// The relay that mail is handed to; `None`: mail is captured.
     pub relay: Option<Arc<Relay>>,
+    /// What signs mail that no tenant's own key signs; `None`: nothing does.
+    pub signer: Option<Signer>,
     /// On what terms tenants' own relays are used.
     pub terms: RelayTerms,
     /// The key that the operator set.
@@ -66,6 +70,7 @@ pub struct Parts {
 pub struct App {
     store: Store,
     relay: Option<Arc<Relay>>,
+    signers: Signers,
     terms: RelayTerms,
     environment_key: Option<(Digest, ApiKey)>,
     limits: Limits,
@@ -87,6 +92,7 @@ impl App {
         Self {
             store: parts.store,
             relay: parts.relay,
+            signers: Signers::new(parts.signer),
             terms: parts.terms,
             environment_key,
             limits: parts.limits,

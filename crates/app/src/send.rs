@@ -1,14 +1,16 @@
-//! Sending: compose the message, then accept all of it at once.
+//! Sending: compose and sign the message, then accept all of it at once.
+
+use std::sync::Arc;
 
 use selfmx_auth::{Consented, Permit, Unrecognised, needs};
 use selfmx_domain::{Draft, EmailId, Idempotency};
-use selfmx_mail::{Identity, Message, compose};
+use selfmx_mail::{Identity, Message, Signer, compose};
 pub use selfmx_storage::Accepted as AcceptedEmail;
 use selfmx_storage::{Acceptance, Error as StoreError};
 
 use crate::{App, Error};
 
-/// Up to this many octets of attachments a message is composed at once; beyond, on a thread of its own, so that no other request waits for it.
+/// Up to this many octets a message is composed and signed at once; beyond, or with a slow key, on a thread of its own, so that no other request waits for it.
 const COMPOSE_HERE: usize = 256 * 1024;
 
 impl App {
@@ -21,8 +23,9 @@ impl App {
     ///
     /// [`Error::Denied`] where the key or its tenant may not send this, [`Error::QuotaExceeded`] where the tenant may send no more today,
     /// [`Error::IdempotencyConflict`] where the idempotency key was used for something else. Where the tenant was deleted meanwhile,
-    /// [`Error::Unrecognised`] to a key of its own and [`Error::NotFound`] to the platform's, which is what their next requests are told. Otherwise where
-    /// the store cannot. In each case nothing was accepted, and the idempotency key is still free.
+    /// [`Error::Unrecognised`] to a key of its own and [`Error::NotFound`] to the platform's, which is what their next requests are told. [`Error::Unsigned`]
+    /// where the tenant's DKIM key cannot be opened. Otherwise where the store cannot. In each case nothing was accepted, and the idempotency key is
+    /// still free.
     pub async fn email_send(
         &self,
         permit: &Permit<needs::Send>,
@@ -30,7 +33,9 @@ impl App {
         idempotency: Option<Idempotency>,
     ) -> Result<AcceptedEmail, Error> {
         let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
-        let (consented, message) = composed(permit.consent(draft, None)?, identity).await?;
+        let consented = permit.consent(draft, None)?;
+        let signer = self.signer(permit, consented.draft().from().address().domain()).await?;
+        let (consented, message) = composed(consented, identity, signer).await?;
         let acceptance = Acceptance { id: identity.id, consented, message: message.into_octets(), idempotency };
         self.store.email_accept(acceptance).await.map_err(|error| match (error, permit.key_tenant()) {
             (StoreError::NoSuchTenant, Some(_)) => Unrecognised.into(),
@@ -40,17 +45,31 @@ impl App {
     }
 }
 
-async fn composed(consented: Consented, identity: Identity) -> Result<(Consented, Message), Error> {
+async fn composed(consented: Consented, identity: Identity, signer: Option<Arc<Signer>>) -> Result<(Consented, Message), Error> {
     let draft = consented.draft();
-    let broken = |source: Box<dyn std::error::Error + Send + Sync>| Error::Internal { source };
     let size = |text: Option<&str>| text.map_or(0, str::len);
     let octets = draft.attachments().iter().map(|attachment| attachment.content.len()).sum::<usize>()
         + size(draft.body().text())
         + size(draft.body().html());
-    if octets <= COMPOSE_HERE {
-        let message = compose(draft, &identity).map_err(|error| broken(Box::new(error)))?;
+    if octets <= COMPOSE_HERE && signer.as_deref().is_none_or(Signer::is_quick) {
+        let message = signed(draft, &identity, signer.as_deref())?;
         return Ok((consented, message));
     }
-    let composing = tokio::task::spawn_blocking(move || compose(consented.draft(), &identity).map(|message| (consented, message)));
-    composing.await.map_err(|error| broken(Box::new(error)))?.map_err(|error| broken(Box::new(error)))
+    let composing = tokio::task::spawn_blocking(move || {
+        let message = signed(consented.draft(), &identity, signer.as_deref())?;
+        Ok((consented, message))
+    });
+    composing.await.map_err(broken)?
+}
+
+fn signed(draft: &Draft, identity: &Identity, signer: Option<&Signer>) -> Result<Message, Error> {
+    let message = compose(draft, identity).map_err(broken)?;
+    match signer {
+        Some(signer) => signer.sign(message, identity.date).map_err(broken),
+        None => Ok(message),
+    }
+}
+
+fn broken(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Internal { source: Box::new(source) }
 }

@@ -24,7 +24,9 @@ impl App {
     /// connected to.
     pub async fn tenant_update(&self, permit: &PlatformPermit<needs::All>, id: TenantId, change: TenantChange) -> Result<Tenant, Error> {
         self.dialled(change.relay.as_set().and_then(|relay| relay.host.as_ref()))?;
-        self.store.tenant_update(permit, id, change).await?.ok_or(Error::NotFound)
+        let updated = self.store.tenant_update(permit, id, change).await?;
+        self.signers.forget(id);
+        updated.ok_or(Error::NotFound)
     }
 
     /// All tenants, newest first.

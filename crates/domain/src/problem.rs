@@ -92,6 +92,15 @@ pub enum Problem {
     /// A value without the one that it is of no use without, which is named.
     #[error("is required, since {0} is there: give both or neither")]
     Alone(&'static str),
+    /// No DKIM selector of RFC 6376 section 3.1.
+    #[error("is no selector: labels of letters, digits and hyphens, separated by dots, such as `mail2026`")]
+    NotASelector,
+    /// No private key that mail can be signed with.
+    #[error("must be a private key in PEM without a passphrase: RSA of 2048 to 4096 bits (PKCS#8 or PKCS#1), or Ed25519 (PKCS#8)")]
+    NotASigningKey,
+    /// A domain whose signature says nothing of the tenant's mail, since that has to come from another.
+    #[error("must be the tenant's domain or one above it")]
+    NotAligned,
     /// Credentials that would go over the network in clear.
     #[error("must be true where there are a user and a password: they are not sent in clear")]
     ClearCredentials,

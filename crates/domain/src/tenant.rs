@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use crate::{
-    Address, Change, DisplayName, Domain, DraftParts, FieldError, Mailbox, Name, Problem, RateLimit, RelayChange, RelayPassword, TenantId,
-    TenantRelay,
+    Address, Change, DisplayName, Dkim, DkimChange, DkimKey, Domain, DraftParts, FieldError, Mailbox, Name, Problem, RateLimit,
+    RelayChange, RelayPassword, TenantId, TenantRelay,
 };
 
 /// A tenant.
@@ -34,7 +34,7 @@ pub enum TenantStatus {
     },
 }
 
-/// What the platform says of a tenant: all that a request can set, but for the relay's password.
+/// What the platform says of a tenant: all that a request can set, but for the relay's password and the private key.
 #[derive(Clone, Debug)]
 pub struct TenantProfile {
     /// The name that people gave it.
@@ -45,6 +45,8 @@ pub struct TenantProfile {
     pub defaults: SenderDefaults,
     /// Its own relay; absent: the server's.
     pub relay: Option<TenantRelay>,
+    /// How its mail is signed; absent: as the server's.
+    pub dkim: Option<Dkim>,
     /// The most that all its keys together may request; absent: the server's limit for each of them. No key of its own may have more.
     pub rate_limit: Option<RateLimit>,
     /// The most emails that it may send in a day (UTC); absent or 0: any number.
@@ -83,11 +85,13 @@ pub struct NewTenant {
     pub profile: TenantProfile,
     /// The password for its relay, where that has a user.
     pub relay_password: Option<RelayPassword>,
+    /// The key that its mail is signed with, where there is to be one.
+    pub dkim_key: Option<DkimKey>,
 }
 
 impl From<TenantProfile> for NewTenant {
     fn from(profile: TenantProfile) -> Self {
-        Self { profile, relay_password: None }
+        Self { profile, relay_password: None, dkim_key: None }
     }
 }
 
@@ -95,7 +99,7 @@ impl TenantProfile {
     /// The profile of a tenant of which nothing but its name is said.
     #[must_use]
     pub fn named(name: Name) -> Self {
-        Self { name, domain: None, defaults: SenderDefaults::default(), relay: None, rate_limit: None, emails_per_day: None }
+        Self { name, domain: None, defaults: SenderDefaults::default(), relay: None, dkim: None, rate_limit: None, emails_per_day: None }
     }
 
     /// Whether mail of this tenant may come from `address`, as far as its domain says.
@@ -114,12 +118,20 @@ impl TenantProfile {
     ///
     /// # Errors
     ///
-    /// [`FieldError`] where the address that mail comes from by default is not at the domain that it has to come from.
+    /// [`FieldError`] where the address that mail comes from by default is not at the domain that it has to come from, or where none of its mail
+    /// could be signed with its key.
     pub fn consistent(self) -> Result<Self, FieldError> {
         match &self.defaults.from_address {
             Some(address) if !self.may_send_as(address) => Err(Problem::OutsideDomain.at("settings.from_address")),
+            _ if self.signs_nothing() => Err(Problem::NotAligned.at("dkim.domain")),
             _ => Ok(self),
         }
+    }
+
+    /// Whether it has a key that counts for none of the mail that it may send.
+    fn signs_nothing(&self) -> bool {
+        let both = self.dkim.as_ref().zip(self.domain.as_ref());
+        both.is_some_and(|(dkim, domain)| !dkim.is_aligned_with(domain))
     }
 }
 
@@ -146,6 +158,8 @@ pub struct TenantChange {
     pub reply_to: Change<Mailbox>,
     /// Its own relay.
     pub relay: Change<RelayChange>,
+    /// How its mail is signed.
+    pub dkim: Change<DkimChange>,
     /// Its rate.
     pub rate_limit: Change<RateLimit>,
     /// The most emails in a day.
@@ -161,6 +175,12 @@ impl TenantChange {
             Change::Clear => Change::Clear,
             Change::Set(relay) => relay.pass.clone(),
         }
+    }
+
+    /// What becomes of the key that its mail is signed with.
+    #[must_use]
+    pub fn dkim_key(&self) -> Change<DkimKey> {
+        DkimChange::key_after(&self.dkim)
     }
 
     /// The profile after the change.
@@ -179,6 +199,7 @@ impl TenantChange {
             domain: self.domain.apply(old.domain),
             defaults,
             relay: relay_after(self.relay, old.relay)?,
+            dkim: dkim_after(self.dkim, old.dkim)?,
             rate_limit: self.rate_limit.apply(old.rate_limit),
             emails_per_day: self.emails_per_day.apply(old.emails_per_day),
         };
@@ -191,6 +212,14 @@ fn relay_after(change: Change<RelayChange>, old: Option<TenantRelay>) -> Result<
         Change::Keep => Ok(old),
         Change::Clear => Ok(None),
         Change::Set(change) => change.apply(old.as_ref()).map(Some),
+    }
+}
+
+fn dkim_after(change: Change<DkimChange>, old: Option<Dkim>) -> Result<Option<Dkim>, FieldError> {
+    match change {
+        Change::Keep => Ok(old),
+        Change::Clear => Ok(None),
+        Change::Set(change) => change.apply(old).map(Some),
     }
 }
 
@@ -277,6 +306,29 @@ mod tests {
         let named = SenderDefaults { from_address: None, ..defaults };
         assert_eq!(filled(&named, None, &[]).0, None);
         assert_eq!(filled(&SenderDefaults::default(), None, &[]), (None, vec![]));
+    }
+
+    #[test]
+    fn a_key_that_would_sign_none_of_the_mail_is_refused() {
+        let key = || {
+            let public = crate::DkimPublicKey::new(crate::DkimAlgorithm::RsaSha256, "AAAA".to_owned());
+            DkimKey::new(zeroize::Zeroizing::new("canary".to_owned()), public)
+        };
+        let change = |domain: &str| {
+            let (domain, selector) = (domain.parse().ok(), "s".parse().ok());
+            TenantChange { dkim: Change::Set(DkimChange { domain, selector, key: Some(key()) }), ..TenantChange::default() }
+        };
+        assert_eq!(change("other.example").apply(profile()).unwrap_err(), Problem::NotAligned.at("dkim.domain"));
+        let signing = change("shop.example").apply(profile()).unwrap();
+        let moved = TenantChange { domain: Change::Set("new.example".parse().unwrap()), ..TenantChange::default() };
+        assert_eq!(moved.clone().apply(signing.clone()).unwrap_err().field, "dkim.domain");
+        let off = TenantChange { dkim: Change::Clear, ..moved };
+        assert!(matches!(off.dkim_key(), Change::Clear));
+        assert_eq!(off.apply(signing.clone()).unwrap().dkim, None);
+        assert_eq!(TenantChange::default().apply(signing.clone()).unwrap().dkim, signing.dkim);
+        assert!(change("shop.example").dkim_key().as_set().is_some() && TenantChange::default().dkim_key().is_keep());
+        let any = TenantProfile { domain: None, ..profile() };
+        assert!(change("other.example").apply(any).unwrap().dkim.is_some());
     }
 
     #[test]

@@ -246,7 +246,7 @@ fn of_app(error: &Error) -> ErrorCode {
         Error::IdempotencyInFlight => ErrorCode::IdempotencyInFlight,
         Error::EnvironmentKey | Error::DefaultTenant => ErrorCode::Conflict,
         Error::Relay(_) => ErrorCode::RelayFailed,
-        Error::Unavailable { .. } => ErrorCode::Unavailable,
+        Error::Unavailable { .. } | Error::Unsigned { .. } => ErrorCode::Unavailable,
         _ => ErrorCode::Internal,
     }
 }

@@ -35,6 +35,12 @@ impl Message {
         !self.octets.is_ascii()
     }
 
+    /// The message with a field before all others, which has to keep the same promise.
+    pub(crate) fn with_first_field(self, field: &[u8]) -> Result<Self, Flaw> {
+        check(field)?;
+        Ok(Self { octets: [field, &self.octets].concat() })
+    }
+
     /// Repairs line ends, then checks everything else.
     pub(crate) fn canonical(octets: Vec<u8>) -> Result<Self, Flaw> {
         let octets = with_line_ends_repaired(octets);

@@ -3,6 +3,7 @@
 //! | noun | what it is |
 //! |---|---|
 //! | [`compose()`], [`Message`] | a draft as RFC 5322 octets, by a pure function |
+//! | [`Signer`] | a DKIM key under its name, which signs messages |
 //! | [`Envelope`] | who the message is from and whom it goes to |
 //! | [`Relay`], [`RelaySettings`], [`RelayStatus`] | one SMTP relay, its connections kept between messages |
 //! | [`Transport`], [`Capture`] | where mail goes: to a relay, or nowhere |
@@ -24,12 +25,15 @@
 //!
 //! What is whose. mail-builder writes the MIME structure, the transfer encodings, encoded words and parameters; we give it values that the domain
 //! has checked, fix what it would not read back, and check what it wrote. mail-send speaks EHLO, AUTH, RSET, NOOP and QUIT and reads capabilities.
-//! Ours are the connection (no Nagle, time-outs everywhere), STARTTLS and TLS, the reading of replies (bounded, one at a time, none lost), and the
+//! Ours are DKIM's
+//! canonical form and its header field, over the TLS library's signatures, the connection (no Nagle, time-outs everywhere), STARTTLS and TLS, the reading of replies (bounded, one at a time, none lost), and the
 //! transaction (pipelined, a verdict for each recipient, body and dot in one write).
 //!
 //! Invariant: every [`Message`] has CRLF line ends only, no NUL, lines of 998 octets at most, and seven bits outside fields that show a UTF-8 address.
 //!
 //! Invariant: a `Bcc` recipient stands in no message.
+//!
+//! Invariant: a message that is signed is not changed any more: the signature is its first field, and no other is added.
 //!
 //! Invariant: no credentials leave this machine in clear, and no mail goes out in clear unless the settings say [`Security::Plain`].
 //!
@@ -41,6 +45,7 @@ mod canonical;
 mod compose;
 mod connection;
 mod dial;
+mod dkim;
 mod dots;
 mod envelope;
 mod error;
@@ -60,6 +65,7 @@ mod wire;
 
 pub use canonical::{Flaw, Message};
 pub use compose::{ComposeError, Identity, compose};
+pub use dkim::{SignError, Signer, read_dkim_key};
 pub use envelope::Envelope;
 pub use error::{Phase, RelayError};
 pub use gate::RelayStatus;

@@ -4,7 +4,7 @@ use diesel::Insertable;
 use diesel::result::Error as DieselError;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{ApiKey, Origin, Permit, PlatformPermit, Principal, Scope};
-use selfmx_domain::{ApiKeyId, AuditAction, AuditId, RelayUser, Tenant, TenantId, TenantRelay, TenantStatus};
+use selfmx_domain::{ApiKeyId, AuditAction, AuditId, Dkim, RelayUser, Tenant, TenantId, TenantRelay, TenantStatus};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -126,7 +126,7 @@ pub(crate) fn key_json(key: &ApiKey) -> Value {
     Value::Object(shown)
 }
 
-/// A tenant as entries show it: all that can be changed, nothing of its relay's password.
+/// A tenant as entries show it: all that can be changed, nothing of its relay's password and its private key.
 pub(crate) fn tenant_json(tenant: &Tenant) -> Value {
     let (profile, defaults) = (&tenant.profile, &tenant.profile.defaults);
     let mut shown = Map::new();
@@ -140,6 +140,7 @@ pub(crate) fn tenant_json(tenant: &Tenant) -> Value {
     add("from_address", defaults.from_address.as_ref().map(|address| address.to_string().into()));
     add("reply_to", defaults.reply_to.as_ref().map(|mailbox| mailbox.to_string().into()));
     add("smtp", profile.relay.as_ref().map(relay_json));
+    add("dkim", profile.dkim.as_ref().map(dkim_json));
     add("requests_per_minute", profile.rate_limit.map(|limit| limit.requests().into()));
     add("emails_per_day", profile.emails_per_day.map(Value::from));
     Value::Object(shown)
@@ -149,6 +150,12 @@ pub(crate) fn tenant_json(tenant: &Tenant) -> Value {
 fn relay_json(relay: &TenantRelay) -> Value {
     let user = relay.user.as_ref().map(RelayUser::as_str);
     json!({"host": relay.host.as_str(), "port": relay.port, "user": user, "tls": relay.tls, "has_pass": relay.has_password()})
+}
+
+/// A DKIM key as entries show it: its public half tells which one it is.
+fn dkim_json(dkim: &Dkim) -> Value {
+    let key = &dkim.public_key;
+    json!({"domain": dkim.domain.as_str(), "selector": dkim.selector.as_str(), "algorithm": key.algorithm().as_str(), "public_key": key.to_string()})
 }
 
 /// What [`tenant_json`] shows, and that the relay's password is a new one, which cannot be seen from it.

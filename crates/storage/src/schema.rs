@@ -24,6 +24,11 @@ table! {
         relay_pass -> Nullable<Binary>,
         relay_tls -> Nullable<Bool>,
         relay_version -> BigInt,
+        dkim_domain -> Nullable<Text>,
+        dkim_selector -> Nullable<Text>,
+        dkim_algorithm -> Nullable<Text>,
+        dkim_public_key -> Nullable<Text>,
+        dkim_key -> Nullable<Binary>,
         updated_at -> Timestamptz,
     }
 }

@@ -77,7 +77,7 @@ impl Store {
 }
 
 /// Where a relay's password lies.
-pub(crate) const fn place(tenant: Uuid) -> Place<'static> {
+const fn place(tenant: Uuid) -> Place<'static> {
     Place { table: "tenants", column: "relay_pass", row: tenant }
 }
 

@@ -1,14 +1,14 @@
 //! Tenants as rows: from the table's types to ours.
 
 use diesel::{AsChangeset, Insertable, Queryable, Selectable};
-use selfmx_domain::{RateLimit, SenderDefaults, Tenant, TenantId, TenantProfile, TenantRelay, TenantStatus};
+use selfmx_domain::{Dkim, DkimPublicKey, RateLimit, SenderDefaults, Tenant, TenantId, TenantProfile, TenantRelay, TenantStatus};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Error;
 use crate::schema::tenants;
 
-/// A tenant's row, but for its relay's password.
+/// A tenant's row, but for its relay's password and its private key.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = tenants, check_for_backend(diesel::pg::Pg))]
 pub(crate) struct TenantRow {
@@ -26,6 +26,10 @@ pub(crate) struct TenantRow {
     relay_port: Option<i32>,
     relay_user: Option<String>,
     relay_tls: Option<bool>,
+    dkim_domain: Option<String>,
+    dkim_selector: Option<String>,
+    dkim_algorithm: Option<String>,
+    dkim_public_key: Option<String>,
     updated_at: OffsetDateTime,
 }
 
@@ -42,6 +46,7 @@ impl TenantRow {
             domain: self.domain.map(|text| parsed(&text, "tenants.domain")).transpose()?,
             defaults,
             relay: relay_of(self.relay_host, self.relay_port, self.relay_user, self.relay_tls)?,
+            dkim: dkim_of(self.dkim_domain, self.dkim_selector, self.dkim_algorithm, self.dkim_public_key)?,
             rate_limit: number(self.requests_per_minute)?.map(RateLimit::per_minute),
             emails_per_day: number(self.emails_per_day)?,
         };
@@ -50,7 +55,7 @@ impl TenantRow {
     }
 }
 
-/// The columns that a request can set, but for the relay's password.
+/// The columns that a request can set, but for the relay's password and the private key.
 #[derive(AsChangeset, Insertable)]
 #[diesel(table_name = tenants, check_for_backend(diesel::pg::Pg), treat_none_as_null = true)]
 pub(crate) struct ProfileRow {
@@ -65,12 +70,16 @@ pub(crate) struct ProfileRow {
     relay_port: Option<i32>,
     relay_user: Option<String>,
     relay_tls: Option<bool>,
+    dkim_domain: Option<String>,
+    dkim_selector: Option<String>,
+    dkim_algorithm: Option<&'static str>,
+    dkim_public_key: Option<String>,
 }
 
 impl ProfileRow {
     pub(crate) fn of(profile: &TenantProfile) -> Self {
         let number = |limit: u32| i32::try_from(limit).unwrap_or(i32::MAX);
-        let (defaults, relay) = (&profile.defaults, profile.relay.as_ref());
+        let (defaults, relay, dkim) = (&profile.defaults, profile.relay.as_ref(), profile.dkim.as_ref());
         Self {
             name: profile.name.to_string(),
             domain: profile.domain.as_ref().map(ToString::to_string),
@@ -83,6 +92,10 @@ impl ProfileRow {
             relay_port: relay.map(|relay| i32::from(relay.port)),
             relay_user: relay.and_then(|relay| relay.user.as_ref()).map(|user| user.as_str().to_owned()),
             relay_tls: relay.map(|relay| relay.tls),
+            dkim_domain: dkim.map(|dkim| dkim.domain.to_string()),
+            dkim_selector: dkim.map(|dkim| dkim.selector.to_string()),
+            dkim_algorithm: dkim.map(|dkim| dkim.public_key.algorithm().as_str()),
+            dkim_public_key: dkim.map(|dkim| dkim.public_key.to_string()),
         }
     }
 }
@@ -100,6 +113,23 @@ pub(crate) fn relay_of(
         port: u16::try_from(port).or(Err(Error::Unreadable("tenants.relay_port")))?,
         user: user.map(|text| parsed(&text, "tenants.relay_user")).transpose()?,
         tls,
+    }))
+}
+
+/// The key's name and public half of a row's columns.
+pub(crate) fn dkim_of(
+    domain: Option<String>,
+    selector: Option<String>,
+    algorithm: Option<String>,
+    public_key: Option<String>,
+) -> Result<Option<Dkim>, Error> {
+    let Some((((domain, selector), algorithm), public_key)) = domain.zip(selector).zip(algorithm).zip(public_key) else {
+        return Ok(None);
+    };
+    Ok(Some(Dkim {
+        domain: parsed(&domain, "tenants.dkim_domain")?,
+        selector: parsed(&selector, "tenants.dkim_selector")?,
+        public_key: DkimPublicKey::new(parsed(&algorithm, "tenants.dkim_algorithm")?, public_key),
     }))
 }
 

@@ -4,7 +4,9 @@ use diesel::dsl::{IntoBoxed, now};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, SelectableHelper};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{PlatformPermit, needs};
-use selfmx_domain::{AuditAction, Change, NewTenant, Page, PageRequest, RelayPassword, Tenant, TenantChange, TenantId, TenantProfile};
+use selfmx_domain::{
+    AuditAction, Change, DkimKey, NewTenant, Page, PageRequest, RelayPassword, Tenant, TenantChange, TenantId, TenantProfile,
+};
 
 use crate::audit::{Entry, tenant_json, with_new_password};
 use crate::keys::hold;
@@ -24,11 +26,13 @@ impl Store {
     pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, wanted: &NewTenant) -> Result<Tenant, Error> {
         let id = TenantId::generate(&*self.clock, &*self.entropy);
         let sealed = wanted.relay_password.as_ref().map(|password| self.sealed(id, password)).transpose()?;
+        let sealed_key = wanted.dkim_key.as_ref().map(|key| self.sealed_dkim(id, key)).transpose()?;
         let make = async |connection: &mut AsyncPgConnection| {
             let held = hold(connection, permit.key_id(), None).await?;
             let permit = permit.renewed(held.maker.as_ref(), held.at)?;
             let pass = tenants::relay_pass.eq(sealed.as_ref().map(Sealed::as_bytes));
-            let values = (tenants::id.eq(id.as_uuid()), ProfileRow::of(&wanted.profile), pass);
+            let key = tenants::dkim_key.eq(sealed_key.as_ref().map(Sealed::as_bytes));
+            let values = (tenants::id.eq(id.as_uuid()), ProfileRow::of(&wanted.profile), pass, key);
             let insert = diesel::insert_into(tenants::table).values(values).returning(TenantRow::as_returning());
             let tenant = only(insert.get_results(connection).await?)?;
             let entry = Entry { after: Some(tenant_json(&tenant)), ..of_tenant(Entry::by_platform(&permit), id) };
@@ -52,9 +56,9 @@ impl Store {
     ) -> Result<Option<Tenant>, Error> {
         let update = async |connection: &mut AsyncPgConnection| {
             let Some((permit, old)) = hold_for(connection, permit, id).await? else { return Ok(None) };
-            let password = change.relay_password();
+            let (password, key) = (change.relay_password(), change.dkim_key());
             let profile = change.apply(old.profile.clone())?;
-            let new = self.tenant_write(connection, &old, &profile, &password).await?;
+            let new = self.tenant_write(connection, &old, &profile, (&password, &key)).await?;
             let after = password.as_set().map(|_| with_new_password(tenant_json(&new)));
             let entry = Entry { after, ..Entry::by_platform(&permit) };
             self.tenant_changed(connection, AuditAction::TenantUpdate, entry, (&old, &new)).await?;
@@ -71,17 +75,23 @@ impl Store {
         connection: &mut AsyncPgConnection,
         old: &Tenant,
         profile: &TenantProfile,
-        password: &Change<RelayPassword>,
+        (password, key): (&Change<RelayPassword>, &Change<DkimKey>),
     ) -> Result<Tenant, Error> {
         let pass = match password {
             Change::Set(password) => Some(Some(self.sealed(old.id, password)?.into_bytes())),
             Change::Clear => Some(None),
             Change::Keep => None,
         };
+        let key = match key {
+            Change::Set(key) => Some(Some(self.sealed_dkim(old.id, key)?.into_bytes())),
+            Change::Clear => Some(None),
+            Change::Keep => None,
+        };
+        let key = key.map(|key| tenants::dkim_key.eq(key));
         let moved = profile.relay != old.profile.relay || !password.is_keep();
         let pass = pass.map(|pass| tenants::relay_pass.eq(pass));
         let version = tenants::relay_version.eq(tenants::relay_version + i64::from(moved));
-        let values = (ProfileRow::of(profile), pass, version, tenants::updated_at.eq(now));
+        let values = (ProfileRow::of(profile), pass, key, version, tenants::updated_at.eq(now));
         let update = diesel::update(tenants::table.find(old.id.as_uuid())).set(values);
         only(update.returning(TenantRow::as_returning()).get_results(connection).await?)
     }

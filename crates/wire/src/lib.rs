@@ -39,6 +39,7 @@ mod send;
 #[cfg(test)]
 mod send_tests;
 mod status;
+mod tenant_dkim;
 mod tenant_relay;
 mod tenants;
 mod timestamp;

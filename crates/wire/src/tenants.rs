@@ -8,14 +8,15 @@ use serde::Serialize;
 
 use crate::RequestError;
 use crate::fields::{Field, Fields, Member};
+use crate::tenant_dkim::{self, DkimView};
 use crate::tenant_relay::{self, RelayView};
 use crate::timestamp::Timestamp;
 
 /// The most emails in a day that can be said.
 const MAX_PER_DAY: u32 = 1_000_000_000;
 
-/// `POST /v1/tenants`: `{name, domain?, settings?: {from_name, from_address, reply_to}, smtp?: {host, port, user, pass, tls}, rate_limit?: {requests_per_minute,
-/// emails_per_day}}`.
+/// `POST /v1/tenants`: `{name, domain?, settings?: {from_name, from_address, reply_to}, smtp?: {host, port, user, pass, tls},
+/// dkim?: {domain, selector, key}, rate_limit?: {requests_per_minute, emails_per_day}}`.
 #[derive(Clone, Debug)]
 pub struct CreateTenant(NewTenant);
 
@@ -29,11 +30,14 @@ impl CreateTenant {
         let mut fields = Fields::of_body(body)?;
         let (name, domain) = (fields.take("name"), fields.take("domain"));
         let (settings, rate_limit, smtp) = (fields.take("settings"), fields.take("rate_limit"), fields.take("smtp"));
+        let dkim = fields.take("dkim");
         fields.end()?;
         let name = name.required()?.parsed()?;
         let (settings, limits) = (SettingsChange::read(settings)?, LimitsChange::read(rate_limit)?);
         let relay = tenant_relay::read(smtp)?.apply(None);
         let relay_password = relay.as_ref().and_then(|relay| relay.pass.clone().apply(None));
+        let dkim = tenant_dkim::read(dkim)?.apply(None);
+        let dkim_key = dkim.as_ref().and_then(|dkim| dkim.key.clone());
         let profile = TenantProfile {
             domain: domain.optional(domain_name)?,
             defaults: SenderDefaults {
@@ -42,11 +46,12 @@ impl CreateTenant {
                 reply_to: settings.reply_to.apply(None),
             },
             relay: relay.map(|relay| relay.apply(None)).transpose()?,
+            dkim: dkim.map(|dkim| dkim.apply(None)).transpose()?,
             rate_limit: limits.rate_limit.apply(None),
             emails_per_day: limits.emails_per_day.apply(None),
             ..TenantProfile::named(name)
         };
-        Ok(Self(NewTenant { profile: profile.consistent()?, relay_password }))
+        Ok(Self(NewTenant { profile: profile.consistent()?, relay_password, dkim_key }))
     }
 }
 
@@ -70,6 +75,7 @@ impl UpdateTenant {
         let mut fields = Fields::of_body(body)?;
         let (name, domain) = (fields.take("name"), fields.take("domain"));
         let (settings, rate_limit, smtp) = (fields.take("settings"), fields.take("rate_limit"), fields.take("smtp"));
+        let dkim = fields.take("dkim");
         fields.end()?;
         let (name, domain) = (name.replacement(Field::parsed)?, domain.change(domain_name)?);
         let (settings, limits) = (SettingsChange::read(settings)?, LimitsChange::read(rate_limit)?);
@@ -80,6 +86,7 @@ impl UpdateTenant {
             from_address: settings.from_address,
             reply_to: settings.reply_to,
             relay: tenant_relay::read(smtp)?,
+            dkim: tenant_dkim::read(dkim)?,
             rate_limit: limits.rate_limit,
             emails_per_day: limits.emails_per_day,
         }))
@@ -151,7 +158,7 @@ fn of_object<T: Default>(change: Change<T>, cleared: T) -> T {
     }
 }
 
-fn domain_name(field: Field<'_>) -> Result<Domain, RequestError> {
+pub(crate) fn domain_name(field: Field<'_>) -> Result<Domain, RequestError> {
     let problem = Problem::NotOneOf("a domain name, such as `yourdomain.example`");
     field.converted(str::parse, |field, _: Problem| problem.at(field).into())
 }
@@ -167,6 +174,8 @@ pub struct TenantView<'a> {
     settings: SettingsView<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     smtp: Option<RelayView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dkim: Option<DkimView<'a>>,
     rate_limit: LimitsView,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -227,6 +236,7 @@ impl<'a> From<&'a Tenant> for TenantView<'a> {
                 reply_to: defaults.reply_to.as_ref().map(Mailbox::to_string),
             },
             smtp: profile.relay.as_ref().map(RelayView::from),
+            dkim: profile.dkim.as_ref().map(DkimView::from),
             rate_limit: LimitsView {
                 requests_per_minute: profile.rate_limit.map(RateLimit::requests),
                 emails_per_day: profile.emails_per_day,

@@ -9,7 +9,7 @@ use std::process::Command;
 use selfmx_auth::Secret;
 use selfmx_domain::Mode;
 use selfmx_http::{RouteInfo, routes};
-use selfmx_testing::{Certificate, Database, HttpAnswer, HttpClient, OsEntropy, Sink, SinkSettings, SinkTls};
+use selfmx_testing::{Certificate, Database, HttpAnswer, HttpClient, OsEntropy, Sink, SinkSettings, SinkTls, openssl};
 use serde_json::{Value, json};
 
 use self::needles::Needles;
@@ -194,6 +194,11 @@ fn dump(database: &Database) -> String {
     String::from_utf8_lossy(&dumped.stdout).into_owned()
 }
 
+/// What stands between the first and the last line of a key.
+fn pem_content(pem: &str) -> &str {
+    pem.lines().nth(1).unwrap()
+}
+
 /// A relay that takes this password.
 async fn relay(password: &str, tls: SinkTls) -> Sink {
     let credentials = Some(("mailer".to_owned(), password.to_owned()));
@@ -201,7 +206,7 @@ async fn relay(password: &str, tls: SinkTls) -> Sink {
 }
 
 /// A server with every secret that one can be given.
-async fn start(database: &Database, relay: &Sink, password: &str, trusted: &Path) -> Server {
+async fn start(database: &Database, relay: &Sink, password: &str, dkim_key: &str, trusted: &Path) -> Server {
     let (url, port) = (format!("{} password={DATABASE_PASSWORD}", database.connection_string()), port(relay));
     Server::start_with(&[
         ("DATABASE_URL", &url),
@@ -215,6 +220,9 @@ async fn start(database: &Database, relay: &Sink, password: &str, trusted: &Path
         ("SMTP_PASS", password),
         ("SSL_CERT_FILE", trusted.to_str().unwrap()),
         ("TENANT_SMTP_ALLOW_PRIVATE", "true"),
+        ("DKIM_DOMAIN", "platform.example"),
+        ("DKIM_SELECTOR", "server"),
+        ("DKIM_KEY", dkim_key),
         ("TRUSTED_PROXIES", "127.0.0.1"),
         ("LOG_LEVEL", "debug"),
     ])
@@ -227,8 +235,8 @@ async fn no_secret_is_in_any_answer_log_or_dump() {
     let trusted = folder.path().join("authorities.pem");
     std::fs::write(&trusted, certificate.pem()).unwrap();
     let (relay, own) = (relay(RELAY_PASSWORD, SinkTls::None).await, relay(TENANT_PASSWORD, SinkTls::StartTls(certificate)).await);
-    let database = database().await;
-    let world = World { server: start(&database, &relay, RELAY_PASSWORD, &trusted).await, database };
+    let (database, dkim_keys) = (database().await, [(); 2].map(|()| openssl("genpkey -algorithm ed25519")));
+    let world = World { server: start(&database, &relay, RELAY_PASSWORD, &dkim_keys[0], &trusted).await, database };
     let http = world.server.connect().await;
     let mut run = Run { world, http, needles: Needles::default(), answers: Vec::new(), echoes: Vec::new() };
     for (what, secret) in [
@@ -238,6 +246,8 @@ async fn no_secret_is_in_any_answer_log_or_dump() {
         ("SMTP_PASS", RELAY_PASSWORD),
         ("a tenant's smtp.pass", TENANT_PASSWORD),
         ("DATABASE_URL's password", DATABASE_PASSWORD),
+        ("DKIM_KEY", pem_content(&dkim_keys[0])),
+        ("a tenant's dkim.key", pem_content(&dkim_keys[1])),
         ("a malformed key", "nonsense-of-the-canary-test"),
     ] {
         run.needles.add(what, secret);
@@ -245,8 +255,9 @@ async fn no_secret_is_in_any_answer_log_or_dump() {
     let tenants = Tenants::make(&run.world).await;
     let smtp = json!({"host": "127.0.0.1", "port": own.address().port(), "user": "mailer", "pass": TENANT_PASSWORD});
     let path = format!("/v1/tenants/{}", tenants.owner);
-    let changed = run.ask_as(KEY, ("PATCH", &path), &json!({"smtp": smtp}).to_string()).await;
-    assert_eq!(changed["smtp"]["has_pass"], true, "{changed}");
+    let dkim = json!({"domain": "sender.example", "selector": "own", "key": dkim_keys[1]});
+    let changed = run.ask_as(KEY, ("PATCH", &path), &json!({"smtp": smtp, "dkim": dkim}).to_string()).await;
+    assert!(changed["smtp"]["has_pass"] == true && changed["dkim"]["selector"] == "own", "{changed}");
     let secrets = presented(&mut run, &tenants).await;
     ask_everything(&mut run, &tenants, &secrets).await;
     stray(&mut run, &[KEY, &secrets[1], &secrets[4]]).await;
@@ -261,7 +272,7 @@ async fn no_secret_is_in_any_answer_log_or_dump() {
     for password in ["another-password-than-the-relay-has", RELAY_PASSWORD] {
         let another =
             if password == RELAY_PASSWORD { Sink::well_behaved().await } else { self::relay(RELAY_PASSWORD, SinkTls::None).await };
-        let server = start(&database, &another, password, &trusted).await;
+        let server = start(&database, &another, password, &dkim_keys[0], &trusted).await;
         if password == RELAY_PASSWORD {
             drop(another);
         }

@@ -17,6 +17,7 @@ mod conventions;
 mod crash;
 mod curl;
 mod delivery;
+mod dkim;
 mod emails;
 mod forms;
 mod health;

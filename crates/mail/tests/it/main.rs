@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what went wrong by failing")]
 
 mod corpus;
+mod dkim;
 mod drafts;
 mod faults;
 mod kept;

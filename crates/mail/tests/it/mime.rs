@@ -51,7 +51,7 @@ fn file() -> impl Strategy<Value = Attachment> {
     })
 }
 
-fn whatever() -> impl Strategy<Value = DraftParts> {
+pub(crate) fn whatever() -> impl Strategy<Value = DraftParts> {
     let hidden = prop::collection::vec("[a-z]{1,9}".prop_map(|local| format!("{local}@hidden.example").parse().unwrap()), 0..4);
     let people = (mailbox(), mailbox(), mailboxes(5), hidden, mailboxes(3));
     let files = prop::collection::vec(file(), 0..3).prop_map(|mut files| {
@@ -74,7 +74,7 @@ fn whatever() -> impl Strategy<Value = DraftParts> {
 }
 
 /// The message's rules, written down anew.
-fn breaks_a_rule(octets: &[u8]) -> Option<String> {
+pub(crate) fn breaks_a_rule(octets: &[u8]) -> Option<String> {
     let mut line = 0;
     for (at, octet) in octets.iter().enumerate() {
         let (before, after) = (at.checked_sub(1).map(|before| octets[before]), octets.get(at + 1));

@@ -44,7 +44,7 @@ async fn send(store: &Store, key: &Principal, count: usize) {
     }
 }
 
-async fn erase_all(store: &Store) -> usize {
+pub(crate) async fn erase_all(store: &Store) -> usize {
     let mut steps = 0;
     while store.tenant_erase(&system()).await.unwrap() == Erasing::Some {
         steps += 1;
@@ -53,7 +53,7 @@ async fn erase_all(store: &Store) -> usize {
 }
 
 /// As if the deletion lay so far back that no request can be under way that began before it.
-async fn settle_deletions(place: &Place) {
+pub(crate) async fn settle_deletions(place: &Place) {
     place
         .database
         .execute("UPDATE tenants SET deleted_at = deleted_at - interval '1 hour', erase_due_at = now() WHERE erase_due_at IS NOT NULL")

@@ -14,6 +14,8 @@ const SECOND_UP: &str = include_str!("../../../../migrations/20261123000002_keys
 const SECOND_DOWN: &str = include_str!("../../../../migrations/20261123000002_keys_and_tenants/down.sql");
 const THIRD_UP: &str = include_str!("../../../../migrations/20261123000003_idempotency_and_schedules/up.sql");
 const THIRD_DOWN: &str = include_str!("../../../../migrations/20261123000003_idempotency_and_schedules/down.sql");
+const DKIM_UP: &str = include_str!("../../../../migrations/20261123000004_dkim/up.sql");
+const DKIM_DOWN: &str = include_str!("../../../../migrations/20261123000004_dkim/down.sql");
 
 const TABLES: &str = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
 
@@ -65,7 +67,9 @@ async fn what_goes_up_comes_down() {
     database.execute(UP).await;
     database.execute(SECOND_UP).await;
     database.execute(THIRD_UP).await;
+    database.execute(DKIM_UP).await;
     assert!(!database.query_texts(TABLES).await.is_empty());
+    database.execute(DKIM_DOWN).await;
     database.execute(THIRD_DOWN).await;
     database.execute(SECOND_DOWN).await;
     database.execute(DOWN).await;

@@ -11,16 +11,16 @@ use crate::place::{Place, accept, admin, principal, system};
 const CANARY: &str = "canary-password-of-the-shop";
 
 /// A node with this key, and these old ones.
-fn node(place: &Place, key: &str, old: &[&str]) -> Store {
+pub(crate) fn node(place: &Place, key: &str, old: &[&str]) -> Store {
     let vault = Vault::new(key.parse().unwrap(), old.iter().map(|key| key.parse().unwrap()).collect());
     Store::new(&place.address(), PoolSettings { size: 2, ..PoolSettings::default() }, vault, Arc::new(SystemClock), Arc::new(OsEntropy))
 }
 
-fn key() -> String {
+pub(crate) fn key() -> String {
     SecretKey::generate(&OsEntropy).reveal().to_string()
 }
 
-fn with_password(host: &str, pass: &str) -> RelayChange {
+pub(crate) fn with_password(host: &str, pass: &str) -> RelayChange {
     RelayChange {
         host: Some(host.parse().unwrap()),
         user: Change::Set("mailer".parse().unwrap()),
@@ -33,7 +33,7 @@ async fn tenant(store: &Store, relay: Option<RelayChange>) -> TenantId {
     let relay_password = relay.as_ref().and_then(|relay| relay.pass.clone().apply(None));
     let relay = relay.map(|relay| relay.apply(None).unwrap());
     let profile = TenantProfile { relay, ..TenantProfile::named("Shop".parse().unwrap()) };
-    store.tenant_create(&admin().platform_permit().unwrap(), &NewTenant { profile, relay_password }).await.unwrap().id
+    store.tenant_create(&admin().platform_permit().unwrap(), &NewTenant { relay_password, ..profile.into() }).await.unwrap().id
 }
 
 async fn changed(store: &Store, tenant: TenantId, relay: Change<RelayChange>) -> Tenant {

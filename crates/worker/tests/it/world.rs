@@ -75,7 +75,7 @@ impl World {
         let relay_password = relay.as_ref().and_then(|relay| relay.pass.clone().apply(None));
         let relay = relay.map(|relay| relay.apply(None).unwrap());
         let profile = TenantProfile { relay, ..TenantProfile::named("Shop".parse().unwrap()) };
-        self.store.tenant_create(&platform(), &NewTenant { profile, relay_password }).await.unwrap().id
+        self.store.tenant_create(&platform(), &NewTenant { relay_password, ..profile.into() }).await.unwrap().id
     }
 
     /// Changes a tenant's relay.

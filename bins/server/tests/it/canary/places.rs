@@ -92,6 +92,8 @@ fn bodies() -> Vec<(&'static str, String)> {
         ("/v1/tenants", json!({"name": "Stray", "domain": "@ @"}).to_string()),
         ("/v1/tenants", json!({"name": "Stray", "smtp": {"host": "192.0.2.7", "user": "u", "pass": ["@"]}}).to_string()),
         ("/v1/tenants", json!({"name": "Stray", "smtp": {"host": "192.0.2.7", "pass": "@", "port": 0}}).to_string()),
+        ("/v1/tenants", json!({"name": "Stray", "dkim": {"domain": "x.example", "selector": "s", "key": "@"}}).to_string()),
+        ("/v1/tenants", json!({"name": "Stray", "dkim": {"domain": "x.example", "selector": "@ @", "key": ["@"]}}).to_string()),
     ]
 }
 
