@@ -12,11 +12,13 @@ use selfmx_auth::System;
 use selfmx_domain::{Address, EmailId, Mode, Queued, RecipientState, TenantId};
 use uuid::Uuid;
 
-use crate::claim::{Claim, Row, readable};
+use crate::claim::{Claim, ClaimInTurn};
+use crate::claim_rows::{Row, readable};
 use crate::lease::Lease;
 use crate::schema::messages;
 use crate::store::{change, read};
 use crate::tenant_relay::RelayVersion;
+use crate::turns::{Look, Turn};
 use crate::{Error, Store};
 
 /// An email to hand over, with the recipients that still wait for it.
@@ -56,8 +58,11 @@ pub struct Waiting {
 const LOOKS: usize = 8;
 
 impl Store {
-    /// Leases up to `count` emails that are due, high priority first, first in first out within each. Leases run out `duration` from now, by the
-    /// database's clock, and another worker may take the work. That of the tenants in `except` is passed over.
+    /// Leases up to `count` emails that are due. Leases run out `duration` from now, by the database's clock, and another worker may take the work. That
+    /// of the tenants in `except` is passed over.
+    ///
+    /// Of each tenant's mail high priority comes first, first in first out within each. While all that is due fits into one claim, that is the order
+    /// over all tenants; while it does not, tenants take turns, so that none waits for another's backlog.
     ///
     /// What a tenant has queued that is suspended or deleted is not leased: its turn passes, and it is [set aside](Self::queue_resume).
     ///
@@ -71,22 +76,41 @@ impl Store {
         duration: Duration,
         except: &[TenantId],
     ) -> Result<Vec<Lease<Delivery>>, Error> {
-        let except: Vec<_> = except.iter().map(|tenant| tenant.as_uuid()).collect();
         for _ in 0..LOOKS {
-            let claim = Claim { count: i64::from(count), millis: millis(duration), except: except.clone() };
-            let rows: Vec<Row> = change!(self, connection => claim.get_results(connection).await).await?;
-            let (leased, set_aside): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.1.is_some());
-            if set_aside.is_empty() {
-                return Ok(leased.into_iter().filter_map(readable).collect());
+            let (look, rows) = self.claim(i64::from(count), millis(duration), except).await?;
+            let (leased, set_aside): (Vec<_>, Vec<_>) = rows.into_iter().filter(|row| row.0.is_some()).partition(|row| row.1.is_some());
+            if look == Look::NothingDue {
+                return Ok(Vec::new());
             }
-            // There may be work behind what was set aside.
-            self.work_suspected();
+            if !set_aside.is_empty() {
+                // There may be work behind what was set aside.
+                self.work_suspected();
+            }
             if !leased.is_empty() {
                 return Ok(leased.into_iter().filter_map(readable).collect());
             }
-            self.queue_set_aside().await?;
+            if !set_aside.is_empty() {
+                self.queue_set_aside().await?;
+            }
         }
+        self.work_suspected();
         Ok(Vec::new())
+    }
+
+    /// One claim, by whoever's turn it is.
+    async fn claim(&self, count: i64, millis: i64, except: &[TenantId]) -> Result<(Look, Vec<Row>), Error> {
+        let turn = self.turns.next(!except.is_empty());
+        let rows: Vec<Row> = match turn {
+            Turn::FirstIn => {
+                let claim = Claim { count, millis };
+                change!(self, connection => claim.get_results(connection).await).await?
+            }
+            Turn::After(after) => {
+                let claim = ClaimInTurn { count, millis, after, except: except.iter().map(|tenant| tenant.as_uuid()).collect() };
+                change!(self, connection => claim.get_results(connection).await).await?
+            }
+        };
+        Ok((self.turns.heard(turn, count, &rows), rows))
     }
 
     /// Keeps leases for another `duration` from now. It tells whose: the others had run out and were taken by another worker.

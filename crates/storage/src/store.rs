@@ -11,6 +11,7 @@ use crate::loan::Loan;
 use crate::memory::Memory;
 use crate::pool::{Pool, PoolSettings};
 use crate::request_counts::RequestCounts;
+use crate::turns::Turns;
 use crate::vault::Vault;
 use crate::wake::Wake;
 
@@ -23,6 +24,7 @@ pub struct Store {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) wake: Wake,
+    pub(crate) turns: Turns,
     pub(crate) memory: Memory,
     pub(crate) key_uses: KeyUses,
     pub(crate) request_counts: RequestCounts,
@@ -40,6 +42,7 @@ impl Store {
             clock,
             entropy,
             wake: Wake::default(),
+            turns: Turns::default(),
             memory: Memory::default(),
             key_uses: KeyUses::default(),
             request_counts: RequestCounts::default(),

@@ -29,5 +29,6 @@ mod tenant_dkim;
 mod tenant_relay;
 mod tenants;
 mod tls;
+mod turns;
 mod usage;
 mod wake;

@@ -1,5 +1,6 @@
 //! The schema: made once, however many nodes start at once.
 
+use std::fs;
 use std::time::Duration;
 
 use selfmx_storage::{PoolSettings, migrate};
@@ -7,15 +8,6 @@ use selfmx_testing::Database;
 use tokio::task::JoinSet;
 
 use crate::place::{Place, address, store};
-
-const UP: &str = include_str!("../../../../migrations/20261123000001_foundation/up.sql");
-const DOWN: &str = include_str!("../../../../migrations/20261123000001_foundation/down.sql");
-const SECOND_UP: &str = include_str!("../../../../migrations/20261123000002_keys_and_tenants/up.sql");
-const SECOND_DOWN: &str = include_str!("../../../../migrations/20261123000002_keys_and_tenants/down.sql");
-const THIRD_UP: &str = include_str!("../../../../migrations/20261123000003_idempotency_and_schedules/up.sql");
-const THIRD_DOWN: &str = include_str!("../../../../migrations/20261123000003_idempotency_and_schedules/down.sql");
-const DKIM_UP: &str = include_str!("../../../../migrations/20261123000004_dkim/up.sql");
-const DKIM_DOWN: &str = include_str!("../../../../migrations/20261123000004_dkim/down.sql");
 
 const TABLES: &str = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
 
@@ -64,15 +56,16 @@ async fn a_migration_that_fails_leaves_nothing_and_says_why() {
 #[tokio::test]
 async fn what_goes_up_comes_down() {
     let database = Database::empty().await;
-    database.execute(UP).await;
-    database.execute(SECOND_UP).await;
-    database.execute(THIRD_UP).await;
-    database.execute(DKIM_UP).await;
+    let mut folders: Vec<_> =
+        fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    for folder in &folders {
+        database.execute(&fs::read_to_string(folder.join("up.sql")).unwrap()).await;
+    }
     assert!(!database.query_texts(TABLES).await.is_empty());
-    database.execute(DKIM_DOWN).await;
-    database.execute(THIRD_DOWN).await;
-    database.execute(SECOND_DOWN).await;
-    database.execute(DOWN).await;
+    for folder in folders.iter().rev() {
+        database.execute(&fs::read_to_string(folder.join("down.sql")).unwrap()).await;
+    }
     assert_eq!(database.query_texts(TABLES).await, Vec::<String>::new());
 }
 

@@ -1,0 +1,82 @@
+//! What the rows of a claim mean.
+
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text, Uuid as SqlUuid};
+use selfmx_domain::{BounceType, EmailId, Queued, RecipientState, Reply, TenantId};
+use uuid::Uuid;
+
+use crate::Error;
+use crate::lease::Lease;
+use crate::queue::{Delivery, Waiting};
+use crate::tenant_relay::RelayVersion;
+
+/// What a claim answers for each email; whatever else of the email is missing is absent. Without a token it was not leased but set aside. A walk from
+/// tenant to tenant says how it went in each row, and in one without an email where it found nothing.
+pub(crate) type Row =
+    (Option<Uuid>, Option<Uuid>, Option<EmailColumns>, Option<Vec<u8>>, Option<i64>, Option<RecipientColumns>, Option<WalkColumns>);
+
+/// The columns of a [`Row`].
+pub(crate) type RowColumns = (
+    Nullable<SqlUuid>,
+    Nullable<SqlUuid>,
+    Nullable<(SqlUuid, Text, Text, Bool)>,
+    Nullable<Binary>,
+    Nullable<BigInt>,
+    Nullable<(Array<SmallInt>, Array<Text>, Array<Text>, Array<Integer>)>,
+    Nullable<(SqlUuid, SmallInt, Bool, BigInt)>,
+);
+
+type EmailColumns = (Uuid, String, String, bool);
+type RecipientColumns = (Vec<i16>, Vec<String>, Vec<String>, Vec<i32>);
+/// Where the walk stopped (a tenant and a priority), whether that was the end, and how many emails each tenant was given at most.
+type WalkColumns = (Uuid, i16, bool, i64);
+
+/// A row that cannot be read hurts no other: it is left to its lease's end and to whoever reads the log. One that was set aside is nobody's.
+pub(crate) fn readable(row: Row) -> Option<Lease<Delivery>> {
+    let (id, token) = (EmailId::from_uuid(row.0?), row.1?);
+    match read_row(id, token, row) {
+        Ok(lease) => Some(lease),
+        Err(error) => {
+            tracing::error!(email_id = %id, error = %error, "a queued email cannot be read");
+            None
+        }
+    }
+}
+
+fn read_row(email_id: EmailId, token: Uuid, row: Row) -> Result<Lease<Delivery>, Error> {
+    let (_, _, columns, message, relay, recipients, _) = row;
+    let (tenant, mode, sender, smtputf8) = columns.ok_or(Error::Unreadable("emails"))?;
+    let (ordinals, addresses, statuses, attempts) = recipients.ok_or(Error::Unreadable("recipients"))?;
+    let (mut waiting, mut finished) = (Vec::new(), Vec::new());
+    for (((ordinal, address), status), attempts) in ordinals.into_iter().zip(addresses).zip(statuses).zip(attempts) {
+        let attempts = u32::try_from(attempts).or(Err(Error::Unreadable("recipients.attempts")))?;
+        if status == "queued" {
+            let address = address.parse().or(Err(Error::Unreadable("recipients.address")))?;
+            waiting.push(Waiting { ordinal, address, queued: Queued::after(attempts) });
+            continue;
+        }
+        finished.push(final_state(&status, attempts)?);
+    }
+    let delivery = Delivery {
+        email_id,
+        tenant: TenantId::from_uuid(tenant),
+        mode: mode.parse().or(Err(Error::Unreadable("emails.mode")))?,
+        sender: sender.parse().or(Err(Error::Unreadable("emails.from_address")))?,
+        smtputf8,
+        relay: relay.map(RelayVersion::of),
+        waiting,
+        finished,
+        message,
+    };
+    Ok(Lease::new(token, delivery))
+}
+
+/// A final state of which only the kind matters here: to know what the email as a whole becomes.
+fn final_state(status: &str, attempts: u32) -> Result<RecipientState, Error> {
+    let reply = Reply::new(0, None, "");
+    match status {
+        "delivered" => Ok(RecipientState::Delivered { attempts, reply }),
+        "bounced" => Ok(RecipientState::Bounced { attempts, bounce: BounceType::Hard, reply }),
+        "failed" => Ok(RecipientState::Failed { attempts, reason: String::new() }),
+        _ => Err(Error::Unreadable("recipients.status")),
+    }
+}

@@ -1,0 +1,1 @@
+DROP INDEX queue_by_tenant;
