@@ -20,6 +20,7 @@ mod send;
 mod sign_in;
 mod signing;
 mod smtp;
+mod suppressions;
 mod tenants;
 mod usage;
 
@@ -41,6 +42,7 @@ pub use rates::{Bucket, Limited, Rates, Standing};
 pub use selfmx_storage::{QuotaStanding, RevokedKeys};
 pub use send::AcceptedEmail;
 pub use sign_in::SignInError;
+pub use suppressions::Suppressed;
 
 /// What an [`App`] is made of.
 pub struct Parts {

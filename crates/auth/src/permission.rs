@@ -12,6 +12,8 @@ crate::permissions! {
     ApiKeysRead = "api-keys:read", "List API keys";
     ApiKeysWrite = "api-keys:write", "Create/revoke API keys";
     LogsRead = "logs:read", "View email logs";
+    SuppressionsRead = "suppressions:read", "View suppressed addresses";
+    SuppressionsWrite = "suppressions:write", "Suppress addresses and release them";
 }
 
 #[cfg(test)]
@@ -81,7 +83,9 @@ mod tests {
                 "webhooks:write",
                 "api-keys:read",
                 "api-keys:write",
-                "logs:read"
+                "logs:read",
+                "suppressions:read",
+                "suppressions:write"
             ]
         );
         for permission in Permission::ALL {

@@ -143,6 +143,12 @@ actions! {
     KeyRotate = "api_key.rotate";
     /// A key was revoked.
     KeyRevoke = "api_key.revoke";
+    /// An address was put on a suppression list by somebody.
+    SuppressionCreate = "suppression.create";
+    /// Suppressions were listed or looked at. Only its refusal is noted.
+    SuppressionRead = "suppression.read";
+    /// An address was taken off a suppression list.
+    SuppressionDelete = "suppression.delete";
     /// A tenant was made.
     TenantCreate = "tenant.create";
     /// Tenants were listed or looked at. Only its refusal is noted.

@@ -97,11 +97,13 @@ pub enum EventKind {
     Bounced,
     /// It could not be handed over.
     Failed,
+    /// The recipient was on the suppression list: no attempt is made.
+    Suppressed,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Queued, Self::Deferred, Self::Delivered, Self::Bounced, Self::Failed];
+    pub const ALL: [Self; 6] = [Self::Queued, Self::Deferred, Self::Delivered, Self::Bounced, Self::Failed, Self::Suppressed];
 
     /// The kind as answers write it.
     #[must_use]
@@ -112,6 +114,7 @@ impl EventKind {
             Self::Delivered => "delivered",
             Self::Bounced => "bounced",
             Self::Failed => "failed",
+            Self::Suppressed => "suppressed",
         }
     }
 }
@@ -123,7 +126,7 @@ impl std::str::FromStr for EventKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed"))
+            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed, suppressed"))
     }
 }
 

@@ -113,6 +113,8 @@ ids! {
     EventId = "evt";
     /// One HTTP request.
     RequestId = "req";
+    /// An address on a suppression list.
+    SuppressionId = "sup";
     /// A template.
     TemplateId = "tmpl";
     /// A tenant.

@@ -51,6 +51,7 @@ mod recipient;
 mod reply;
 mod retry;
 mod status;
+mod suppression;
 mod tag;
 mod tenant;
 mod tenant_relay;
@@ -66,7 +67,7 @@ pub use dkim::{Dkim, DkimAlgorithm, DkimChange, DkimKey, DkimPublicKey, DkimSele
 pub use draft::{Body, Draft, DraftParts, Limits, Mode, Priority};
 pub use email::{Email, EmailEvent, EmailFilter, EmailSummary, EventKind, RecipientRecord};
 pub use header::{CustomHeader, HeaderName, HeaderValue};
-pub use id::{ApiKeyId, AuditId, EmailId, EventId, IdError, RequestId, TemplateId, TenantId, is_id};
+pub use id::{ApiKeyId, AuditId, EmailId, EventId, IdError, RequestId, SuppressionId, TemplateId, TenantId, is_id};
 pub use idempotency::{Fingerprint, Idempotency, IdempotencyKey};
 pub use mailbox::{DisplayName, Mailbox};
 pub use name::Name;
@@ -78,6 +79,7 @@ pub use recipient::{BounceType, NextStep, Queued, RecipientKind, RecipientState,
 pub use reply::{Deferral, EnhancedCode, Reply, Verdict};
 pub use retry::{Jitter, RetryPolicy};
 pub use status::EmailStatus;
+pub use suppression::{Suppression, SuppressionReason, folded};
 pub use tag::{Metadata, Tag};
 pub use tenant::{NewTenant, SenderDefaults, Tenant, TenantChange, TenantProfile, TenantStatus};
 pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantRelay};

@@ -114,6 +114,8 @@ pub enum RecipientState {
         /// Why, in words for the caller.
         reason: String,
     },
+    /// It was on the tenant's suppression list when the mail was accepted: no attempt is made.
+    Suppressed,
 }
 
 impl RecipientState {
@@ -123,7 +125,7 @@ impl RecipientState {
         Self::Queued(Queued { attempts: 0 })
     }
 
-    /// `queued`, `delivered`, `bounced` or `failed`.
+    /// `queued`, `delivered`, `bounced`, `failed` or `suppressed`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -131,6 +133,7 @@ impl RecipientState {
             Self::Delivered { .. } => "delivered",
             Self::Bounced { .. } => "bounced",
             Self::Failed { .. } => "failed",
+            Self::Suppressed => "suppressed",
         }
     }
 
@@ -139,6 +142,7 @@ impl RecipientState {
     pub const fn attempts(&self) -> u32 {
         match self {
             Self::Queued(queued) => queued.attempts,
+            Self::Suppressed => 0,
             Self::Delivered { attempts, .. } | Self::Bounced { attempts, .. } | Self::Failed { attempts, .. } => *attempts,
         }
     }

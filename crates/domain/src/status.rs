@@ -16,7 +16,7 @@ pub enum EmailStatus {
     Delivered,
     /// The relay refused at least one recipient.
     Bounced,
-    /// At least one recipient could not be handed over, and none bounced.
+    /// At least one recipient could not be handed over or is suppressed, and none bounced.
     Failed,
 }
 
@@ -31,7 +31,7 @@ impl EmailStatus {
             status = match (recipient, status) {
                 (RecipientState::Queued(_), _) => return Self::Queued,
                 (RecipientState::Bounced { .. }, _) => Self::Bounced,
-                (RecipientState::Failed { .. }, Self::Delivered) => Self::Failed,
+                (RecipientState::Failed { .. } | RecipientState::Suppressed, Self::Delivered) => Self::Failed,
                 _ => status,
             };
         }
@@ -85,6 +85,9 @@ mod tests {
             (vec![failed(), bounced(), delivered()], EmailStatus::Bounced),
             (vec![bounced(), failed()], EmailStatus::Bounced),
             (vec![delivered(), failed()], EmailStatus::Failed),
+            (vec![delivered(), RecipientState::Suppressed], EmailStatus::Failed),
+            (vec![RecipientState::Suppressed, bounced()], EmailStatus::Bounced),
+            (vec![RecipientState::Suppressed, queued()], EmailStatus::Queued),
         ] {
             assert_eq!(EmailStatus::of(&states), status, "{states:?}");
         }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use selfmx_domain::{IdError, TenantId};
+use selfmx_domain::{Address, IdError, TenantId};
 use selfmx_wire::RequestError;
 
 use crate::body::Body;
@@ -62,6 +62,15 @@ impl<S> Call<S> {
     /// [`Failure::NotFound`] where it is no id: the same answer as for an id of nothing.
     pub fn tenant_id(&self) -> Result<TenantId, Failure> {
         self.segments.named("tenant_id").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)
+    }
+
+    /// The address in the path's segment `{address}`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NotFound`] where it is no address: the same answer as for one of which nothing is known.
+    pub fn address(&self) -> Result<Address, Failure> {
+        self.segments.named("address").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)
     }
 
     /// Reads the body and makes `T` of it.

@@ -3,7 +3,7 @@
 use selfmx_app::App;
 use selfmx_domain::AuditAction as Action;
 
-use crate::routes::{audit, emails, health, keys, send, smtp, tenants, usage};
+use crate::routes::{audit, emails, health, keys, send, smtp, suppressions, tenants, usage};
 use crate::{Route, RouteInfo};
 
 /// The route table.
@@ -27,6 +27,10 @@ fn own() -> Vec<Route<App>> {
         Route::get("/v1/emails", emails::list).with_parameters(emails::LIST),
         Route::get("/v1/emails/{id}", emails::find),
         Route::get("/v1/emails/{id}/raw", emails::raw),
+        Route::post("/v1/suppressions", suppressions::create).audited(Action::SuppressionCreate),
+        Route::get("/v1/suppressions", suppressions::list).with_parameters(suppressions::LIST).audited(Action::SuppressionRead),
+        Route::get("/v1/suppressions/{address}", suppressions::find).audited(Action::SuppressionRead),
+        Route::delete("/v1/suppressions/{address}", suppressions::delete).audited(Action::SuppressionDelete),
         Route::get("/v1/audit-logs", audit::list).with_parameters(audit::LIST).audited(Action::AuditRead),
         Route::post("/v1/test-smtp", smtp::test).audited(Action::RelayTest),
         Route::post("/v1/tenants", tenants::create).audited(Action::TenantCreate),
@@ -48,6 +52,15 @@ fn of_tenant() -> Vec<Route<App>> {
         Route::get("/v1/tenants/{tenant_id}/emails", emails::list).with_parameters(emails::LIST).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/emails/{id}", emails::find).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/emails/{id}/raw", emails::raw).for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/suppressions", suppressions::create).audited(Action::SuppressionCreate).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/suppressions", suppressions::list)
+            .with_parameters(suppressions::LIST)
+            .audited(Action::SuppressionRead)
+            .for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/suppressions/{address}", suppressions::find).audited(Action::SuppressionRead).for_tenant(),
+        Route::delete("/v1/tenants/{tenant_id}/suppressions/{address}", suppressions::delete)
+            .audited(Action::SuppressionDelete)
+            .for_tenant(),
         Route::post("/v1/tenants/{tenant_id}/api-keys", keys::create).audited(Action::KeyCreate).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/api-keys", keys::list).with_parameters(keys::LIST).audited(Action::KeyRead).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/api-keys/{id}", keys::find).audited(Action::KeyRead).for_tenant(),
@@ -103,6 +116,10 @@ mod tests {
                 ("GET", "/v1/emails", Access::Permission(Permission::LogsRead)),
                 ("GET", "/v1/emails/{id}", Access::Permission(Permission::LogsRead)),
                 ("GET", "/v1/emails/{id}/raw", Access::Permission(Permission::LogsRead)),
+                ("POST", "/v1/suppressions", Access::Permission(Permission::SuppressionsWrite)),
+                ("GET", "/v1/suppressions", Access::Permission(Permission::SuppressionsRead)),
+                ("GET", "/v1/suppressions/{address}", Access::Permission(Permission::SuppressionsRead)),
+                ("DELETE", "/v1/suppressions/{address}", Access::Permission(Permission::SuppressionsWrite)),
                 ("GET", "/v1/audit-logs", Access::Permission(Permission::All)),
                 ("POST", "/v1/test-smtp", Access::Permission(Permission::All)),
                 ("POST", "/v1/tenants", Access::Platform(Permission::All)),
@@ -118,6 +135,10 @@ mod tests {
                 ("GET", "/v1/tenants/{tenant_id}/emails", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/emails/{id}", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/emails/{id}/raw", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/suppressions", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/suppressions", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/suppressions/{address}", Access::Platform(Permission::All)),
+                ("DELETE", "/v1/tenants/{tenant_id}/suppressions/{address}", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/api-keys", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/api-keys", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/api-keys/{id}", Access::Platform(Permission::All)),

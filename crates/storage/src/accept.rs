@@ -112,7 +112,7 @@ impl Store {
     async fn accept_once(&self, acceptances: &[&Acceptance]) -> Result<Vec<Verdict>, Error> {
         let mut insert = Insert::default();
         for acceptance in acceptances {
-            insert.push(acceptance, EventId::generate(&*self.clock, &*self.entropy))?;
+            insert.push(acceptance, || EventId::generate(&*self.clock, &*self.entropy))?;
         }
         // All rows are fetched: an error while committing comes after the last of them.
         let rows = change!(self, connection => insert.write(connection).await).await?;

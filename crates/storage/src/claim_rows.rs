@@ -76,6 +76,7 @@ fn final_state(status: &str, attempts: u32) -> Result<RecipientState, Error> {
     match status {
         "delivered" => Ok(RecipientState::Delivered { attempts, reply }),
         "bounced" => Ok(RecipientState::Bounced { attempts, bounce: BounceType::Hard, reply }),
+        "suppressed" => Ok(RecipientState::Suppressed),
         "failed" => Ok(RecipientState::Failed { attempts, reason: String::new() }),
         _ => Err(Error::Unreadable("recipients.status")),
     }

@@ -126,6 +126,7 @@ impl RecipientRow {
             ("queued", _) => RecipientState::Queued(Queued::after(attempts)),
             ("delivered", Some(reply)) => RecipientState::Delivered { attempts, reply },
             ("bounced", Some(reply)) => RecipientState::Bounced { attempts, bounce: bounce(self.bounce_type.as_deref())?, reply },
+            ("suppressed", _) => RecipientState::Suppressed,
             ("failed", _) => RecipientState::Failed { attempts, reason: self.reply_text.clone().unwrap_or_default() },
             _ => return Err(Error::Unreadable("recipients.status")),
         };

@@ -36,7 +36,7 @@ impl Store {
             let bodies = messages::table.find(key).select((messages::text, messages::html)).first(connection).await.optional()?;
             let told = recipients::table.filter(recipients::email_id.eq(key)).order(recipients::ordinal);
             let told = told.select(RecipientRow::as_select()).load(connection).await?;
-            let happened = events::table.filter(events::email_id.eq(key)).order((events::at, events::id));
+            let happened = events::table.filter(events::email_id.eq(key)).order((events::at, events::ordinal.is_not_null(), events::id));
             let happened = happened.select(EventRow::as_select()).load(connection).await?;
             Ok(Some((row, bodies, told, happened)))
         })

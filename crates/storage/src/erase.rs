@@ -34,6 +34,8 @@ const ERASE_KEYS: &str =
     "DELETE FROM api_keys WHERE id = ANY(ARRAY(SELECT id FROM api_keys WHERE tenant_id = $1 ORDER BY id LIMIT 500 FOR UPDATE))";
 const ERASE_REQUESTS: &str = "DELETE FROM idempotency_keys WHERE tenant_id = $1 \
 AND digest = ANY(ARRAY(SELECT digest FROM idempotency_keys WHERE tenant_id = $1 ORDER BY digest LIMIT 1000 FOR UPDATE))";
+/// The list of suppressed addresses goes by itself, for it may be long.
+const ERASE_SUPPRESSIONS: &str = "DELETE FROM suppressions WHERE tenant_id = $1 AND folded = ANY(ARRAY(SELECT folded FROM suppressions WHERE tenant_id = $1 ORDER BY folded LIMIT 1000))";
 const ERASE_DAYS: &str = "DELETE FROM quota_days WHERE tenant_id = $1";
 const ERASE_MONTHS: &str = "DELETE FROM usage_months WHERE tenant_id = $1";
 
@@ -71,7 +73,7 @@ struct Left {
 }
 
 impl Store {
-    /// Erases some of what a deleted tenant had: its emails first, then its keys, its idempotency keys and its counts, and in the end, when nothing can come any more, its name
+    /// Erases some of what a deleted tenant had: its emails first, then its suppression list, its keys, its idempotency keys and its counts, and in the end, when nothing can come any more, its name
     /// and its settings. The audit log stays. Any number of nodes may do so at once.
     ///
     /// # Errors
@@ -98,8 +100,10 @@ async fn erase_some(connection: &mut AsyncPgConnection, tenant: &Deleted) -> Res
         run(connection, LOOK_SOON, tenant.id).await?;
         return Ok(());
     }
-    if run(connection, ERASE_KEYS, tenant.id).await? > 0 || run(connection, ERASE_REQUESTS, tenant.id).await? > 0 {
-        return Ok(());
+    for some in [ERASE_SUPPRESSIONS, ERASE_KEYS, ERASE_REQUESTS] {
+        if run(connection, some, tenant.id).await? > 0 {
+            return Ok(());
+        }
     }
     run(connection, ERASE_DAYS, tenant.id).await?;
     run(connection, ERASE_MONTHS, tenant.id).await?;

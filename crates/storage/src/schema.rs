@@ -106,6 +106,19 @@ table! {
 }
 
 table! {
+    suppressions (tenant_id, folded) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        address -> Text,
+        folded -> Text,
+        reason -> Text,
+        email_id -> Nullable<Uuid>,
+        response -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+table! {
     messages (email_id) {
         email_id -> Uuid,
         text -> Nullable<Text>,

@@ -1,6 +1,6 @@
 //! Settling: what came of an attempt is recorded once, by whoever still holds the lease.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -9,7 +9,9 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::System;
-use selfmx_domain::{EmailId, EmailStatus, EventId, EventKind, NextStep, RecipientState, Reply};
+use selfmx_domain::{
+    Address, BounceType, Clock, EmailId, EmailStatus, Entropy, EventId, EventKind, NextStep, RecipientState, Reply, SuppressionId, folded,
+};
 use uuid::Uuid;
 
 use crate::lease::Lease;
@@ -38,6 +40,8 @@ pub struct Settlement {
     status: EmailStatus,
     retry_after: Option<Duration>,
     outcomes: Vec<Outcome>,
+    /// The addresses of those who bounced for good, by their ordinals.
+    bounced: HashMap<i16, Address>,
 }
 
 impl Lease<Delivery> {
@@ -54,13 +58,15 @@ impl Lease<Delivery> {
                 NextStep::Retry { delay, .. } => retry_after = Some(retry_after.map_or(*delay, |earlier| earlier.min(*delay))),
             }
         }
+        let bounced = delivery.waiting.into_iter().filter(|waiting| is_bounced(&outcomes, waiting.ordinal));
+        let bounced = bounced.map(|waiting| (waiting.ordinal, waiting.address)).collect();
         let status = if retry_after.is_some() { EmailStatus::Queued } else { EmailStatus::of(&states) };
-        Settlement { token, email_id: delivery.email_id, tenant: delivery.tenant.as_uuid(), status, retry_after, outcomes }
+        Settlement { token, email_id: delivery.email_id, tenant: delivery.tenant.as_uuid(), status, retry_after, outcomes, bounced }
     }
 }
 
 impl Store {
-    /// Records settlements in one commit: recipients, emails, events and the queue. It tells which emails were recorded: the others' leases had
+    /// Records settlements in one commit: recipients, emails, events, the queue, and the addresses that bounced for good on the tenants' suppression lists. It tells which emails were recorded: the others' leases had
     /// run out and were taken by another worker, and nothing of theirs was changed.
     ///
     /// # Errors
@@ -69,7 +75,7 @@ impl Store {
     pub async fn queue_settle(&self, _system: &System, settlements: &[Settlement]) -> Result<HashSet<EmailId>, Error> {
         let mut record = Record::default();
         for settlement in settlements {
-            record.push(settlement, || EventId::generate(&*self.clock, &*self.entropy))?;
+            record.push(settlement, &*self.clock, &*self.entropy)?;
         }
         let recorded: Vec<Uuid> = change!(self, connection => record.get_results(connection).await).await?;
         Ok(recorded.into_iter().map(EmailId::from_uuid).collect())
@@ -100,10 +106,13 @@ struct OutcomeRows {
     retries: Vec<Option<i64>>,
     events: Vec<Option<Uuid>>,
     kinds: Vec<&'static str>,
+    suppressions: Vec<Option<Uuid>>,
+    addresses: Vec<Option<String>>,
+    folded: Vec<Option<String>>,
 }
 
 impl Record {
-    fn push(&mut self, settlement: &Settlement, mut event: impl FnMut() -> EventId) -> Result<(), Error> {
+    fn push(&mut self, settlement: &Settlement, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<(), Error> {
         let email = settlement.email_id.as_uuid();
         self.emails.push(email);
         self.tokens.push(settlement.token);
@@ -111,14 +120,15 @@ impl Record {
         self.statuses.push(settlement.status.as_str());
         self.retries.push(settlement.retry_after.map(millis));
         for outcome in &settlement.outcomes {
-            self.outcomes.push(email, outcome, &mut event)?;
+            self.outcomes.push(email, outcome, EventId::generate(clock, entropy))?;
+            self.outcomes.suppress(settlement.bounced.get(&outcome.ordinal), || SuppressionId::generate(clock, entropy));
         }
         Ok(())
     }
 }
 
 impl OutcomeRows {
-    fn push(&mut self, email: Uuid, outcome: &Outcome, event: &mut impl FnMut() -> EventId) -> Result<(), Error> {
+    fn push(&mut self, email: Uuid, outcome: &Outcome, event: EventId) -> Result<(), Error> {
         let row = OutcomeRow::of(&outcome.step);
         let attempts = i32::try_from(row.attempts).or(Err(Error::Unreadable("recipients.attempts")))?;
         // An attempt that was not made happened to nobody.
@@ -133,10 +143,23 @@ impl OutcomeRows {
         self.texts.push(storable(row.reply.map_or(row.text, Reply::text)));
         self.responses.push(row.reply.map_or_else(|| storable(row.text), |reply| storable(&reply.to_string())));
         self.retries.push(row.retry);
-        self.events.push(happened.then(|| event().as_uuid()));
+        self.events.push(happened.then(|| event.as_uuid()));
         self.kinds.push(row.kind.as_str());
         Ok(())
     }
+
+    /// What is to stand on the suppression list for the outcome that was pushed.
+    fn suppress(&mut self, address: Option<&Address>, id: impl FnOnce() -> SuppressionId) {
+        self.suppressions.push(address.map(|_| id().as_uuid()));
+        self.addresses.push(address.map(ToString::to_string));
+        self.folded.push(address.map(folded));
+    }
+}
+
+/// Whether the relay refused this recipient for good.
+fn is_bounced(outcomes: &[Outcome], ordinal: i16) -> bool {
+    let hard = |outcome: &&Outcome| matches!(outcome.step, NextStep::Final(RecipientState::Bounced { bounce: BounceType::Hard, .. }));
+    outcomes.iter().filter(hard).any(|outcome| outcome.ordinal == ordinal)
 }
 
 /// A text without the one character that PostgreSQL cannot keep: no relay's words may keep a result from being recorded.
@@ -181,6 +204,7 @@ impl<'a> OutcomeRow<'a> {
             }
             RecipientState::Failed { reason, .. } => Self { text: reason, ..row },
             RecipientState::Queued(_) => Self { kind: EventKind::Deferred, ..row },
+            RecipientState::Suppressed => Self { kind: EventKind::Suppressed, ..row },
         }
     }
 }
@@ -224,13 +248,16 @@ kept AS (UPDATE queue q SET lease_token = NULL, due_at = now() + (SELECT m.retry
 WHERE q.email_id = ANY(ARRAY(SELECT email_id FROM mine WHERE retry IS NOT NULL))), \
 outcome AS (SELECT * FROM unnest(";
 
-const RECORDED: &str = ") AS t(email_id, ordinal, status, attempts, bounce_type, code, enhanced, reply_text, response, retry, event_id, kind)), \
+const RECORDED: &str = ") AS t(email_id, ordinal, status, attempts, bounce_type, code, enhanced, reply_text, response, retry, event_id, kind, suppression_id, address, folded)), \
 noted AS (UPDATE recipients r SET status = o.status, attempts = o.attempts, bounce_type = o.bounce_type, reply_code = o.code, reply_enhanced = o.enhanced, \
 reply_text = o.reply_text, next_attempt_at = now() + o.retry * interval '1 millisecond' FROM outcome o JOIN mine m USING (email_id) \
 WHERE r.email_id = o.email_id AND r.ordinal = o.ordinal), \
 closed AS (UPDATE emails e SET status = m.status, delivered_at = CASE WHEN m.status = 'delivered' THEN now() END FROM mine m WHERE e.tenant_id = m.tenant_id AND e.id = m.email_id AND m.retry IS NULL), \
 happened AS (INSERT INTO events (email_id, id, tenant_id, kind, ordinal, attempt, response) \
-SELECT o.email_id, o.event_id, m.tenant_id, o.kind, o.ordinal, o.attempts, o.response FROM outcome o JOIN mine m USING (email_id) WHERE o.event_id IS NOT NULL) \
+SELECT o.email_id, o.event_id, m.tenant_id, o.kind, o.ordinal, o.attempts, o.response FROM outcome o JOIN mine m USING (email_id) WHERE o.event_id IS NOT NULL), \
+suppressed AS (INSERT INTO suppressions (tenant_id, id, address, folded, reason, email_id, response) \
+SELECT m.tenant_id, o.suppression_id, o.address, o.folded, 'bounce', o.email_id, o.response FROM outcome o JOIN mine m USING (email_id) \
+WHERE o.suppression_id IS NOT NULL ORDER BY m.tenant_id, o.folded ON CONFLICT DO NOTHING) \
 SELECT email_id FROM mine";
 
 impl QueryFragment<Pg> for OutcomeRows {
@@ -257,6 +284,12 @@ impl QueryFragment<Pg> for OutcomeRows {
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(&self.events)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.kinds)
+        out.push_bind_param::<Array<Text>, _>(&self.kinds)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(&self.suppressions)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.addresses)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.folded)
     }
 }

@@ -39,6 +39,7 @@ mod send;
 #[cfg(test)]
 mod send_tests;
 mod status;
+mod suppressions;
 mod tenant_dkim;
 mod tenant_relay;
 mod tenants;
@@ -55,6 +56,7 @@ pub use list::{List, Pagination};
 pub use request_error::RequestError;
 pub use send::{EmailAccepted, SendEmail};
 pub use status::{Allowed, Fine, HealthView};
+pub use suppressions::{CreateSuppression, SuppressionDeleted, SuppressionView};
 pub use tenants::{CreateTenant, TenantDeleted, TenantView, UpdateTenant};
 pub use timestamp::time_of;
 pub use usage::UsageView;

@@ -32,6 +32,7 @@ mod repeated;
 mod seed;
 mod send;
 mod smtp;
+mod suppressions;
 mod tenant_relay;
 mod tenants;
 mod timing;

@@ -6,5 +6,6 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod send;
 pub(crate) mod smtp;
+pub(crate) mod suppressions;
 pub(crate) mod tenants;
 pub(crate) mod usage;

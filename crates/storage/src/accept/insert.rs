@@ -49,10 +49,12 @@ struct RecipientRows<'a> {
     kinds: Vec<&'static str>,
     names: Vec<Option<&'a str>>,
     addresses: Vec<String>,
+    /// Of what happened to those that are suppressed.
+    events: Vec<Uuid>,
 }
 
 impl<'a> Insert<'a> {
-    pub(super) fn push(&mut self, acceptance: &'a Acceptance, event: EventId) -> Result<(), Error> {
+    pub(super) fn push(&mut self, acceptance: &'a Acceptance, event: impl Fn() -> EventId) -> Result<(), Error> {
         let Acceptance { id, consented, message, idempotency } = acceptance;
         let (tenant, draft) = (consented.tenant().as_uuid(), consented.draft());
         self.ids.push(id.as_uuid());
@@ -70,7 +72,7 @@ impl<'a> Insert<'a> {
         self.texts.push(draft.body().text());
         self.htmls.push(draft.body().html());
         self.messages.push(message);
-        self.events.push(event.as_uuid());
+        self.events.push(event().as_uuid());
         self.digests.push(digest_of(acceptance));
         self.fingerprints.push(idempotency.as_ref().map(|idempotency| idempotency.fingerprint.0.as_slice()));
         self.limited |= consented.is_limited();
@@ -81,6 +83,7 @@ impl<'a> Insert<'a> {
             self.recipients.kinds.push(kind.as_str());
             self.recipients.names.push(mailbox.name());
             self.recipients.addresses.push(mailbox.address().to_string());
+            self.recipients.events.push(event().as_uuid());
         }
         Ok(())
     }
@@ -201,6 +204,8 @@ impl QueryFragment<Pg> for RecipientRows<'_> {
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.names)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<Text>, _>(&self.addresses)
+        out.push_bind_param::<Array<Text>, _>(&self.addresses)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.events)
     }
 }

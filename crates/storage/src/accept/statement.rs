@@ -57,10 +57,11 @@ impl<const COUNTED: bool, const KEYED: bool> QueryFragment<Pg> for Statement<'_,
         self.0.walk_tenants(out.reborrow())?;
         out.push_sql(")), ");
         Self::push_allowed(&mut out);
+        out.push_sql("recipient AS MATERIALIZED (SELECT r.*, ");
+        out.push_sql(BARRED);
+        self.0.walk_recipients(out.reborrow())?;
         out.push_sql(ACCEPTED);
         self.0.walk_messages(out.reborrow())?;
-        out.push_sql(TOLD);
-        self.0.walk_recipients(out.reborrow())?;
         out.push_sql(ANSWER);
         Self::push_lost(&mut out);
         out.push_sql(ANSWERED);
@@ -131,16 +132,22 @@ WHERE q.emails < (SELECT h.per_day FROM holder h WHERE h.id = q.tenant_id) RETUR
 allowed AS (SELECT i.* FROM contender i JOIN holder h ON h.id = i.tenant_id LEFT JOIN counted c ON c.tenant_id = i.tenant_id \
 WHERE h.per_day IS NULL OR i.mode <> 'live' OR i.nth <= c.granted), ";
 
-const ACCEPTED: &str = "accepted AS (INSERT INTO emails (id, tenant_id, api_key_id, mode, priority, smtputf8, from_name, from_address, subject, reply_to, tags, metadata) \
-SELECT id, tenant_id, api_key_id, mode, priority, smtputf8, from_name, from_address, subject, reply_to, tags, metadata FROM allowed RETURNING id, created_at), \
-work AS (INSERT INTO queue (email_id, tenant_id, priority) SELECT id, tenant_id, priority FROM allowed), \
-happened AS (INSERT INTO events (email_id, id, tenant_id, kind, attempt) SELECT id, event_id, tenant_id, 'queued', 0 FROM allowed), \
+/// Whether a recipient is on its tenant's suppression list: looked up one at a time, so that the planner has nothing to choose.
+const BARRED: &str = "coalesce((SELECT true FROM suppressions s WHERE s.tenant_id = r.tenant_id AND s.folded = lower(r.address COLLATE \"C\")), false) AS barred FROM unnest(";
+
+/// An email whose recipients are all suppressed has nothing left to do.
+const ACCEPTED: &str = ") AS r(email_id, ordinal, tenant_id, kind, name, address, event_id)), \
+open AS MATERIALIZED (SELECT a.*, a.id IN (SELECT email_id FROM recipient WHERE NOT barred) AS waits FROM allowed a), \
+accepted AS (INSERT INTO emails (id, tenant_id, api_key_id, mode, priority, status, smtputf8, from_name, from_address, subject, reply_to, tags, metadata) \
+SELECT id, tenant_id, api_key_id, mode, priority, CASE WHEN waits THEN 'queued' ELSE 'failed' END, smtputf8, from_name, from_address, subject, reply_to, tags, metadata FROM open RETURNING id, created_at), \
+work AS (INSERT INTO queue (email_id, tenant_id, priority) SELECT id, tenant_id, priority FROM open WHERE waits), \
+happened AS (INSERT INTO events (email_id, id, tenant_id, kind, ordinal, attempt) SELECT id, event_id, tenant_id, 'queued', NULL, 0 FROM open \
+UNION ALL SELECT r.email_id, r.event_id, r.tenant_id, 'suppressed', r.ordinal, 0 FROM recipient r WHERE r.barred AND r.email_id IN (SELECT id FROM open)), \
+told AS (INSERT INTO recipients (email_id, ordinal, tenant_id, kind, name, address, status) SELECT email_id, ordinal, tenant_id, kind, name, address, \
+CASE WHEN barred THEN 'suppressed' ELSE 'queued' END FROM recipient WHERE email_id IN (SELECT id FROM open)), \
 said AS (INSERT INTO messages (email_id, text, html, raw) SELECT m.* FROM unnest(";
 
-const TOLD: &str = ") AS m(email_id, text, html, raw) WHERE m.email_id IN (SELECT id FROM allowed)), \
-told AS (INSERT INTO recipients (email_id, ordinal, tenant_id, kind, name, address) SELECT r.* FROM unnest(";
-
-const ANSWER: &str = ") AS r(email_id, ordinal, tenant_id, kind, name, address) WHERE r.email_id IN (SELECT id FROM allowed)) \
+const ANSWER: &str = ") AS m(email_id, text, html, raw) WHERE m.email_id IN (SELECT id FROM open)) \
 SELECT i.id, a.created_at, h.status, \
 GREATEST(0, extract(epoch FROM date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day' - clock_timestamp() AT TIME ZONE 'UTC'))::float8, ";
 

@@ -83,6 +83,8 @@ async fn advance_random(place: &Place, entropy: &SeededEntropy, known: &mut [Kno
     let outcomes =
         outcomes.map(|waiting| Outcome { ordinal: waiting.ordinal, attempts_before: 0, step: NextStep::Final(state.clone()) }).collect();
     place.store.queue_settle(&system(), &[lease.settle(outcomes)]).await.unwrap();
+    // Who bounced may be written to again: here it is about what is found.
+    place.database.execute("DELETE FROM suppressions").await;
 }
 
 fn random_filter(entropy: &SeededEntropy, known: &[Known]) -> EmailFilter {

@@ -25,6 +25,7 @@ mod quota;
 mod repeat;
 mod server;
 mod settle;
+mod suppressions;
 mod tenant_dkim;
 mod tenant_relay;
 mod tenants;

@@ -33,6 +33,14 @@ pub(crate) fn deferred(lease: Lease<Delivery>) -> Settlement {
     settled(lease, &verdicts)
 }
 
+/// Those with these addresses, in lower case, bounce for good; all others are delivered.
+pub(crate) fn bounced(lease: Lease<Delivery>, gone: &[&str]) -> Settlement {
+    let is_gone = |address: String| gone.contains(&address.to_ascii_lowercase().as_str());
+    let verdict = |address: String| if is_gone(address) { refused() } else { took() };
+    let verdicts: Vec<_> = lease.work().waiting.iter().map(|waiting| verdict(waiting.address.to_string())).collect();
+    settled(lease, &verdicts)
+}
+
 fn took() -> Verdict {
     Verdict::Delivered(Reply::new(250, Some(EnhancedCode { class: 2, subject: 0, detail: 0 }), "taken"))
 }

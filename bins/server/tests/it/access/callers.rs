@@ -11,6 +11,9 @@ use crate::world::World;
 /// A permission's name stands for a key that holds it alone; this for one that holds none.
 pub(crate) const NONE: &str = "none";
 
+/// An address that is on everybody's suppression list.
+pub(crate) const SUPPRESSED: &str = "everywhere@suppressed.example";
+
 /// Somebody who asks.
 pub(crate) struct Caller {
     /// Whose key it is: `platform`, `owner`, `other`; or what is presented instead of a valid key.
@@ -29,7 +32,12 @@ pub(crate) struct Tenants {
 
 impl Tenants {
     pub(crate) async fn make(world: &World) -> Self {
-        Self { owner: world.tenant("Owner").await, other: world.tenant("Other").await }
+        let tenants = Self { owner: world.tenant("Owner").await, other: world.tenant("Other").await };
+        for tenant in ["tenant_default", &tenants.owner, &tenants.other] {
+            let made = world.post(&format!("/v1/tenants/{tenant}/suppressions"), &json!({"address": SUPPRESSED})).await;
+            assert_eq!(made.status, 201, "{}", made.json());
+        }
+        tenants
     }
 }
 
