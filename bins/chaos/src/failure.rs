@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+/// How the reason begins where a scenario was left out.
+pub(crate) const SKIPPED: &str = "skipped: ";
+
 /// The reason, and where to look.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -72,6 +75,9 @@ pub(crate) enum Failure {
     /// The server answered something else than it should.
     #[error("{0}")]
     Answer(String),
+    /// The machine has not what the scenario needs.
+    #[error("{SKIPPED}{0}")]
+    Skipped(String),
     /// A part of ours broke.
     #[error("a task ended early: {0}")]
     Task(#[from] tokio::task::JoinError),

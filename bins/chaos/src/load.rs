@@ -38,6 +38,12 @@ impl Plan {
     pub(crate) fn of(accepted: usize) -> Self {
         Self { accepted, connections: 16, local: |number| number.to_string() }
     }
+
+    /// The same, and every tenth has to wait for the relay's answer, so that some are on their way at any moment.
+    pub(crate) fn with_slow_ones(accepted: usize) -> Self {
+        let local: fn(usize) -> String = |number| if number.is_multiple_of(10) { format!("slow.{number}") } else { number.to_string() };
+        Self { local, ..Self::of(accepted) }
+    }
 }
 
 /// What all clients share.

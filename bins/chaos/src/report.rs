@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::account::{Account, account};
+use crate::failure::SKIPPED;
 use crate::ledger::Books;
 
 /// What came of one run of a scenario.
@@ -89,9 +90,6 @@ impl Row {
         skipped || (self.report.as_ref().is_ok_and(Report::is_clean) && matches!(self.control, Control::Red(_)))
     }
 }
-
-/// How the reason begins where a scenario was left out.
-pub(crate) const SKIPPED: &str = "skipped: ";
 
 const HEAD: &str = "| scenario | accepted | delivered | lost | unexplained | explained | in flight | stuck | torn | recovery | control | took |\n\
                     |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|\n";

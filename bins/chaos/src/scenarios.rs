@@ -1,9 +1,13 @@
 //! What is done to the system, one file each.
 
+mod clock;
 mod database;
+mod disk;
 mod kills;
 mod points;
 mod relay;
+mod servers;
+mod storm;
 mod worker;
 
 use std::future::Future;
@@ -30,5 +34,18 @@ pub(crate) struct Scenario {
 }
 
 /// All of them.
-pub(crate) const ALL: &[Scenario] =
-    &[kills::KILLS, points::POINTS, database::KILLED, database::FROZEN, database::UNREACHABLE, worker::FROZEN, worker::LATE, relay::CUT];
+pub(crate) const ALL: &[Scenario] = &[
+    kills::KILLS,
+    servers::TWO,
+    points::POINTS,
+    servers::DRAINED,
+    worker::FROZEN,
+    worker::LATE,
+    database::KILLED,
+    database::FROZEN,
+    database::UNREACHABLE,
+    disk::FULL,
+    relay::CUT,
+    storm::STORM,
+    clock::JUMPS,
+];

@@ -11,8 +11,8 @@ use futures_util::stream;
 use tokio::time::{Instant, timeout};
 
 use crate::arguments::Arguments;
-use crate::failure::Failure;
-use crate::report::{Control, Report, Row, SKIPPED};
+use crate::failure::{Failure, SKIPPED};
+use crate::report::{Control, Report, Row};
 use crate::scenarios::Scenario;
 use crate::world::{Defence, Size, Stage};
 

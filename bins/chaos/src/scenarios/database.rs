@@ -77,7 +77,7 @@ async fn out_of_reach(stage: Stage, outage: Outage) -> Result<Report, Failure> {
     };
     let (mails, seconds) = stage.of((300, 8), (2000, full));
     let mut world = World::build(stage, Build::with_lease(LEASE)).await?;
-    let load = world.load(Plan::of(mails));
+    let load = world.load(Plan::with_slow_ones(mails));
     load.reaches(mails / 2).await?;
     // The server stands still while it is looked which attempts are open, so that these are the ones that the outage hits.
     world.node(0)?.freeze()?;
