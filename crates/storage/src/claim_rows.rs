@@ -4,9 +4,8 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt
 use selfmx_domain::{BounceType, EmailId, Queued, RecipientState, Reply, TenantId};
 use uuid::Uuid;
 
-use crate::Error;
 use crate::lease::Lease;
-use crate::queue::{Delivery, Waiting};
+use crate::queue::{Delivery, LeaseKey, Waiting};
 use crate::tenant_relay::RelayVersion;
 
 /// What a claim answers for each email; whatever else of the email is missing is absent. Without a token it was not leased but set aside. A walk from
@@ -30,27 +29,28 @@ type RecipientColumns = (Vec<i16>, Vec<String>, Vec<String>, Vec<i32>);
 /// Where the walk stopped (a tenant and a priority), whether that was the end, and how many emails each tenant was given at most.
 type WalkColumns = (Uuid, i16, bool, i64);
 
-/// A row that cannot be read hurts no other: it is left to its lease's end and to whoever reads the log. One that was set aside is nobody's.
-pub(crate) fn readable(row: Row) -> Option<Lease<Delivery>> {
-    let (id, token) = (EmailId::from_uuid(row.0?), row.1?);
-    match read_row(id, token, row) {
-        Ok(lease) => Some(lease),
-        Err(error) => {
-            tracing::error!(email_id = %id, error = %error, "a queued email cannot be read");
-            None
-        }
-    }
+/// A leased email of which something cannot be read, and where.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) key: LeaseKey,
+    pub(crate) place: &'static str,
 }
 
-fn read_row(email_id: EmailId, token: Uuid, row: Row) -> Result<Lease<Delivery>, Error> {
+/// Reads the row of an email that was leased.
+pub(crate) fn read_row(row: Row) -> Result<Lease<Delivery>, Unreadable> {
+    let (email_id, token) = (EmailId::from_uuid(row.0.unwrap_or_default()), row.1.unwrap_or_default());
+    read(email_id, token, row).map_err(|place| Unreadable { key: LeaseKey::new(email_id, token), place })
+}
+
+fn read(email_id: EmailId, token: Uuid, row: Row) -> Result<Lease<Delivery>, &'static str> {
     let (_, _, columns, message, relay, recipients, _) = row;
-    let (tenant, mode, sender, smtputf8) = columns.ok_or(Error::Unreadable("emails"))?;
-    let (ordinals, addresses, statuses, attempts) = recipients.ok_or(Error::Unreadable("recipients"))?;
+    let (tenant, mode, sender, smtputf8) = columns.ok_or("emails")?;
+    let (ordinals, addresses, statuses, attempts) = recipients.ok_or("recipients")?;
     let (mut waiting, mut finished) = (Vec::new(), Vec::new());
     for (((ordinal, address), status), attempts) in ordinals.into_iter().zip(addresses).zip(statuses).zip(attempts) {
-        let attempts = u32::try_from(attempts).or(Err(Error::Unreadable("recipients.attempts")))?;
+        let attempts = u32::try_from(attempts).or(Err("recipients.attempts"))?;
         if status == "queued" {
-            let address = address.parse().or(Err(Error::Unreadable("recipients.address")))?;
+            let address = address.parse().or(Err("recipients.address"))?;
             waiting.push(Waiting { ordinal, address, queued: Queued::after(attempts) });
             continue;
         }
@@ -59,8 +59,8 @@ fn read_row(email_id: EmailId, token: Uuid, row: Row) -> Result<Lease<Delivery>,
     let delivery = Delivery {
         email_id,
         tenant: TenantId::from_uuid(tenant),
-        mode: mode.parse().or(Err(Error::Unreadable("emails.mode")))?,
-        sender: sender.parse().or(Err(Error::Unreadable("emails.from_address")))?,
+        mode: mode.parse().or(Err("emails.mode"))?,
+        sender: sender.parse().or(Err("emails.from_address"))?,
         smtputf8,
         relay: relay.map(RelayVersion::of),
         waiting,
@@ -71,13 +71,13 @@ fn read_row(email_id: EmailId, token: Uuid, row: Row) -> Result<Lease<Delivery>,
 }
 
 /// A final state of which only the kind matters here: to know what the email as a whole becomes.
-fn final_state(status: &str, attempts: u32) -> Result<RecipientState, Error> {
+fn final_state(status: &str, attempts: u32) -> Result<RecipientState, &'static str> {
     let reply = Reply::new(0, None, "");
     match status {
         "delivered" => Ok(RecipientState::Delivered { attempts, reply }),
         "bounced" => Ok(RecipientState::Bounced { attempts, bounce: BounceType::Hard, reply }),
         "suppressed" => Ok(RecipientState::Suppressed),
         "failed" => Ok(RecipientState::Failed { attempts, reason: String::new() }),
-        _ => Err(Error::Unreadable("recipients.status")),
+        _ => Err("recipients.status"),
     }
 }

@@ -9,11 +9,12 @@ use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel::{OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::System;
-use selfmx_domain::{Address, EmailId, Mode, Queued, RecipientState, TenantId};
+use selfmx_domain::{Address, EmailId, Mode, Queued, RecipientState, RetryPolicy, TenantId};
 use uuid::Uuid;
 
 use crate::claim::{Claim, ClaimInTurn};
-use crate::claim_rows::{Row, readable};
+use crate::claim_rows::{Row, Unreadable, read_row};
+use crate::fault::Fault;
 use crate::lease::Lease;
 use crate::schema::messages;
 use crate::store::{change, read};
@@ -86,8 +87,9 @@ impl Store {
                 // There may be work behind what was set aside.
                 self.work_suspected();
             }
-            if !leased.is_empty() {
-                return Ok(leased.into_iter().filter_map(readable).collect());
+            let leases = self.readable(leased).await;
+            if !leases.is_empty() {
+                return Ok(leases);
             }
             if !set_aside.is_empty() {
                 self.queue_set_aside().await?;
@@ -95,6 +97,26 @@ impl Store {
         }
         self.work_suspected();
         Ok(Vec::new())
+    }
+
+    /// What of the rows can be read. A row that cannot hurts no other: its attempt is over.
+    async fn readable(&self, rows: Vec<Row>) -> Vec<Lease<Delivery>> {
+        let mut leases = Vec::with_capacity(rows.len());
+        for row in rows {
+            match read_row(row) {
+                Ok(lease) => leases.push(lease),
+                Err(unreadable) => self.set_right(unreadable).await,
+            }
+        }
+        leases
+    }
+
+    async fn set_right(&self, Unreadable { key, place }: Unreadable) {
+        let email_id = EmailId::from_uuid(key.email);
+        tracing::error!(%email_id, place, "a queued email cannot be read");
+        if let Err(error) = self.fault(key, Fault::Unreadable(place), &RetryPolicy::default()).await {
+            tracing::warn!(%email_id, error = %error, "its attempt could not be recorded: its lease runs out by itself");
+        }
     }
 
     /// One claim, by whoever's turn it is.
@@ -170,6 +192,17 @@ impl Store {
 pub struct LeaseKey {
     email: Uuid,
     token: Uuid,
+}
+
+impl LeaseKey {
+    pub(crate) const fn new(email: EmailId, token: Uuid) -> Self {
+        Self { email: email.as_uuid(), token }
+    }
+
+    /// The email and the token.
+    pub(crate) const fn parts(self) -> (Uuid, Uuid) {
+        (self.email, self.token)
+    }
 }
 
 impl Lease<Delivery> {

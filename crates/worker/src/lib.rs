@@ -14,10 +14,13 @@
 //!
 //! Invariant: however many tenants' relays hang, the server's has all its places.
 //!
+//! Invariant: an attempt that breaks down counts as one and breaks nothing else.
+//!
 //! Invariant: no connection to the database is held while the relay is waited for.
 
 mod attempt;
 mod claims;
+mod counts;
 mod recorder;
 mod relays;
 mod runner;
@@ -25,5 +28,6 @@ mod settings;
 mod shares;
 mod work;
 
+pub use counts::WorkerCounts;
 pub use runner::{Routes, Worker};
 pub use settings::WorkerSettings;

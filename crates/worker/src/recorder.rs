@@ -1,5 +1,6 @@
 //! Records what came of attempts, many in one commit, until the database takes it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_auth::System;
@@ -7,6 +8,7 @@ use selfmx_storage::{Settlement, Store};
 use tokio::sync::{mpsc, watch};
 
 use crate::claims::Claim;
+use crate::counts::WorkerCounts;
 use crate::work::Place;
 
 /// How many settlements one commit holds at most.
@@ -43,38 +45,47 @@ impl Recording {
     }
 }
 
+/// What records.
+pub(crate) struct Recorder {
+    pub(crate) store: Store,
+    pub(crate) system: System,
+    pub(crate) recording: Recording,
+    pub(crate) counts: Arc<WorkerCounts>,
+}
+
 /// Records until the last sender is gone. While one commit is under way the next settlements gather.
-pub(crate) async fn record(store: Store, system: System, recording: Recording, mut results: mpsc::Receiver<Settled>) {
+pub(crate) async fn record(recorder: Recorder, mut results: mpsc::Receiver<Settled>) {
     let mut gathered = Vec::new();
     while results.recv_many(&mut gathered, AT_ONCE).await > 0 {
         let (settlements, held): (Vec<_>, Vec<_>) =
             gathered.drain(..).map(|settled| (settled.settlement, (settled.claim, settled.place))).unzip();
-        record_all(&store, &system, &recording, &settlements).await;
+        recorder.record(&settlements).await;
         drop(held);
     }
 }
 
-/// Tries until it succeeds: a result that is not recorded means a mail that is sent again.
-async fn record_all(store: &Store, system: &System, recording: &Recording, settlements: &[Settlement]) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match store.queue_settle(system, settlements).await {
-            Ok(recorded) => {
-                if recorded.len() < settlements.len() {
-                    tracing::warn!(
-                        stale = settlements.len() - recorded.len(),
-                        "leases had run out: another worker has the emails, nothing was changed"
-                    );
+impl Recorder {
+    /// Tries until it succeeds: a result that is not recorded means a mail that is sent again.
+    async fn record(&self, settlements: &[Settlement]) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.store.queue_settle(&self.system, settlements).await {
+                Ok(recorded) => {
+                    let stale = settlements.len() - recorded.len();
+                    if stale > 0 {
+                        self.counts.add_stale(stale);
+                        tracing::warn!(stale, "leases had run out: another worker has the emails, nothing was changed");
+                    }
+                    self.recording.set(true);
+                    return;
                 }
-                recording.set(true);
-                return;
+                Err(error) => {
+                    tracing::error!(error = %error, results = settlements.len(), "results cannot be recorded: nothing new is sent until they are")
+                }
             }
-            Err(error) => {
-                tracing::error!(error = %error, results = settlements.len(), "results cannot be recorded: nothing new is sent until they are")
-            }
+            self.recording.set(false);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        recording.set(false);
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_auth::System;
-use selfmx_domain::Entropy;
+use selfmx_domain::{EmailId, Entropy};
 use selfmx_mail::{RelayTerms, Transport};
-use selfmx_storage::Store;
+use selfmx_storage::{Fault, LeaseKey, Store};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::claims::Claims;
-use crate::recorder::{self, Recording, Settled};
+use crate::counts::WorkerCounts;
+use crate::recorder::{self, Recorder, Recording, Settled};
 use crate::relays::Relays;
 use crate::settings::WorkerSettings;
 use crate::shares::Shares;
@@ -38,6 +39,7 @@ pub struct Worker {
     pub(crate) routes: Routes,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settings: WorkerSettings,
+    counts: Arc<WorkerCounts>,
 }
 
 /// What all runners and attempts of one worker share.
@@ -57,7 +59,13 @@ impl Worker {
     /// A worker that hands live mail over by `routes` and captures what test keys sent.
     #[must_use]
     pub fn new(store: Store, system: System, routes: Routes, entropy: Arc<dyn Entropy>, settings: WorkerSettings) -> Self {
-        Self { store, system, routes, entropy, settings }
+        Self { store, system, routes, entropy, settings, counts: Arc::default() }
+    }
+
+    /// What it and its clones count.
+    #[must_use]
+    pub fn counts(&self) -> Arc<WorkerCounts> {
+        Arc::clone(&self.counts)
     }
 
     /// Works until `stop`; then begins nothing more, gives back what was claimed and not begun, waits for what was begun, and returns when all
@@ -66,7 +74,13 @@ impl Worker {
         let shared = Arc::new(Shared::of(self, stop));
         let (worker, settings) = (&shared.worker, shared.worker.settings);
         let (results, recorded) = mpsc::channel(1024);
-        let recording = tokio::spawn(recorder::record(worker.store.clone(), worker.system, shared.recording.clone(), recorded));
+        let recorder = Recorder {
+            store: worker.store.clone(),
+            system: worker.system,
+            recording: shared.recording.clone(),
+            counts: Arc::clone(&worker.counts),
+        };
+        let recording = tokio::spawn(recorder::record(recorder, recorded));
         let finished = CancellationToken::new();
         let renewing = tokio::spawn(shared.claims.clone().renew(worker.store.clone(), worker.system, settings.lease, finished.clone()));
         let runners = TaskTracker::new();
@@ -181,12 +195,28 @@ impl Shared {
 
     fn begin(self: &Arc<Self>, work: Work, results: &mpsc::Sender<Settled>) {
         let (shared, results) = (Arc::clone(self), results.clone());
+        let (id, key) = (work.lease.work().email_id, work.lease.key());
         self.attempts.spawn(async move {
-            if let Some(settled) = shared.work(work).await {
+            let worker = Arc::clone(&shared);
+            // A task of its own, so that what breaks down in it breaks nothing else.
+            match tokio::spawn(async move { worker.work(work).await }).await {
+                Ok(None) => {}
                 // The recorder outlives every attempt.
-                let _ = results.send(settled).await;
+                Ok(Some(settled)) => drop(results.send(settled).await),
+                Err(_) => shared.broke_down(id, key).await,
             }
         });
+    }
+
+    /// The attempt counts, so that an email at which the server breaks down each time has an end. What it broke down over may hold somebody's mail, and
+    /// is not logged.
+    async fn broke_down(&self, id: EmailId, key: LeaseKey) {
+        let Worker { store, system, settings, .. } = &self.worker;
+        self.worker.counts.add_broke_down();
+        tracing::error!(email_id = %id, "an attempt broke down: this is an error of the server's own");
+        if let Err(error) = store.queue_fault(system, key, Fault::BrokeDown, &settings.policy).await {
+            tracing::warn!(email_id = %id, error = %error, "a broken attempt could not be recorded: its lease runs out by itself");
+        }
     }
 }
 

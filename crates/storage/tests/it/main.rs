@@ -11,6 +11,7 @@
 mod accept;
 mod emails;
 mod erase;
+mod fault;
 mod health;
 mod hold;
 mod keys;

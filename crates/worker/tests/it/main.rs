@@ -1,5 +1,6 @@
 //! The worker on a real database: what it is given it delivers, records, retries, or gives back.
 
 mod own_relay;
+mod poison;
 mod work;
 mod world;

@@ -125,6 +125,22 @@ async fn a_lease_is_renewed_for_as_long_as_its_attempt_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_comes_too_late_changes_nothing_and_is_counted() {
+    let world = World::new().await;
+    world.accept(&["a@x.example"], Mode::Live).await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let running = world.work(relay(silent.local_addr().unwrap().port()), settings(0));
+    let (_connection, _) = silent.accept().await.unwrap();
+    // As if the worker had been asleep and another had taken the email.
+    world.database.execute("UPDATE queue SET lease_token = gen_random_uuid(), due_at = now() + interval '1 hour'").await;
+    let counts = Arc::clone(&running.counts);
+    running.stop().await;
+    assert_eq!(counts.stale(), 1);
+    assert_eq!(world.database.query_one_text("SELECT status || attempts FROM recipients").await, "queued0");
+    assert_eq!(world.database.query_one_text("SELECT string_agg(kind, ' ') FROM events").await, "queued");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_new_is_sent_while_results_cannot_be_recorded() {
     let world = World::new().await;
     world.accept(&["a@x.example"], Mode::Test).await;

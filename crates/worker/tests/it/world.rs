@@ -13,7 +13,7 @@ use selfmx_domain::{
 use selfmx_mail::{Identity, RelayTerms, Transport, compose};
 use selfmx_storage::{Acceptance, DatabaseAddress, PoolSettings, SecretKey, Store, Vault, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
-use selfmx_worker::{Routes, Worker, WorkerSettings};
+use selfmx_worker::{Routes, Worker, WorkerCounts, WorkerSettings};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,7 @@ const SECRET_KEY: &str = "a-made-up-secret-key-for-the-worker-s-tests";
 
 /// A worker that runs until it is stopped.
 pub(crate) struct Running {
+    pub(crate) counts: Arc<WorkerCounts>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -94,14 +95,24 @@ impl World {
         self.node(Node::Usual, routes, settings)
     }
 
+    /// The same, with a chance of the test's own.
+    pub(crate) fn work_with(&self, server: Transport, settings: WorkerSettings, entropy: Arc<dyn Entropy>) -> Running {
+        self.started(Node::Usual, Routes { server, tenants: RelayTerms::new(Domain::localhost()) }, settings, entropy)
+    }
+
     /// The same, on a node that may have another secret key.
     pub(crate) fn node(&self, node: Node, routes: Routes, settings: WorkerSettings) -> Running {
+        self.started(node, routes, settings, Arc::new(OsEntropy))
+    }
+
+    fn started(&self, node: Node, routes: Routes, settings: WorkerSettings, entropy: Arc<dyn Entropy>) -> Running {
         #[expect(clippy::disallowed_methods, reason = "the test stands in for the server's binary")]
         let system = System::assume();
         let stop = CancellationToken::new();
-        let worker = Worker::new(store(&self.database, node), system, routes, Arc::new(OsEntropy), settings);
+        let worker = Worker::new(store(&self.database, node), system, routes, entropy, settings);
+        let counts = worker.counts();
         let task = tokio::spawn(worker.run(stop.clone()));
-        Running { stop, task }
+        Running { counts, stop, task }
     }
 
     /// Waits until `sql` gives `expected`.
