@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::scenarios::{ALL, Scenario};
-use crate::world::Size;
+use crate::stage::Size;
 
 const USAGE: &str = "usage: cargo xtask chaos [--all] [--only NAME]... [--seed NUMBER] [--jobs NUMBER] [--keep] [--list]";
 

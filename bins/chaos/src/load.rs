@@ -19,6 +19,8 @@ use crate::node::KEY;
 const PATIENCE: Duration = Duration::from_secs(45);
 /// How long a client rests that was refused, or found nobody.
 const REST: Duration = Duration::from_millis(20);
+/// Where the platform's own mail is sent to.
+const SEND: &str = "/v1/send";
 /// How long the whole load may take.
 const WHOLE: Duration = Duration::from_secs(900);
 
@@ -114,7 +116,7 @@ impl Shared {
                 continue;
             };
             let address = format!("{}@chaos.example", (plan.local)(self.next.fetch_add(1, Ordering::Relaxed)));
-            let request = ask(&mut http, *watch, address).await;
+            let request = ask(&mut http, SEND, *watch, address).await;
             ledger.note(&request).await?;
             match request.outcome {
                 Outcome::Accepted(_) => {
@@ -135,11 +137,11 @@ async fn connect(clients: &Clients, place: usize) -> Option<HttpClient> {
     timeout(PATIENCE, HttpClient::connect(*server)).await.ok()?.ok()
 }
 
-/// Sends one mail and waits for the whole answer.
-pub(crate) async fn ask(http: &mut HttpClient, watch: Watch, address: String) -> Request {
+/// Sends one mail to `path` and waits for the whole answer.
+pub(crate) async fn ask(http: &mut HttpClient, path: &str, watch: Watch, address: String) -> Request {
     let sent = watch.now();
     let body = mail::request(&address);
-    let answer = timeout(PATIENCE, http.send("POST", "/v1/send", Some(KEY), Some(&body))).await;
+    let answer = timeout(PATIENCE, http.send("POST", path, Some(KEY), Some(&body))).await;
     let outcome = match answer {
         Ok(Ok(answer)) if answer.status == 202 => {
             let answer = answer.json();

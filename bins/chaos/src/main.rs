@@ -23,12 +23,15 @@ mod inspection;
 mod ledger;
 mod load;
 mod mail;
+#[cfg(test)]
+mod model;
 mod node;
 mod postgres;
 mod proxy;
 mod relay;
 mod report;
 mod scenarios;
+mod stage;
 mod stages;
 mod weakness;
 mod world;

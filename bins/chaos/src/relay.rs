@@ -79,9 +79,14 @@ impl Relay {
 
     /// Its ledger: what it took.
     pub(crate) fn deliveries(&self, watch: Watch) -> Vec<Delivery> {
-        let transactions = self.sink.ledger().transactions();
-        transactions.iter().filter(|transaction| transaction.taken).flat_map(|taken| deliveries(taken, watch)).collect()
+        deliveries_of(&self.sink, watch)
     }
+}
+
+/// What a relay has taken.
+pub(crate) fn deliveries_of(sink: &Sink, watch: Watch) -> Vec<Delivery> {
+    let transactions = sink.ledger().transactions();
+    transactions.iter().filter(|transaction| transaction.taken).flat_map(|taken| deliveries(taken, watch)).collect()
 }
 
 fn deliveries(taken: &Transaction, watch: Watch) -> impl Iterator<Item = Delivery> {

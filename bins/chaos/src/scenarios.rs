@@ -4,6 +4,7 @@ mod clock;
 mod database;
 mod disk;
 mod kills;
+mod matrix;
 mod points;
 mod relay;
 mod servers;
@@ -15,7 +16,7 @@ use std::pin::Pin;
 
 use crate::failure::Failure;
 use crate::report::Report;
-use crate::world::Stage;
+use crate::stage::Stage;
 
 /// A scenario under way.
 pub(crate) type Run = Pin<Box<dyn Future<Output = Result<Report, Failure>> + Send>>;
@@ -48,4 +49,5 @@ pub(crate) const ALL: &[Scenario] = &[
     relay::CUT,
     storm::STORM,
     clock::JUMPS,
+    matrix::MATRIX,
 ];

@@ -14,7 +14,7 @@ use crate::arguments::Arguments;
 use crate::failure::{Failure, SKIPPED};
 use crate::report::{Control, Report, Row};
 use crate::scenarios::Scenario;
-use crate::world::{Defence, Size, Stage};
+use crate::stage::{Defence, Size, Stage};
 
 /// How long one run of a scenario may take.
 const SHORT: Duration = Duration::from_secs(150);

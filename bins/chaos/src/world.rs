@@ -1,73 +1,24 @@
 //! Everything that a scenario has: a database, a relay, servers, and the ledgers.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use selfmx_testing::SeededEntropy;
+use selfmx_testing::{HttpClient, NoAnswer, SeededEntropy};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
 use crate::inspection;
-use crate::ledger::{Books, Disturbance, LedgerFile, Moment, Watch, read};
-use crate::load::{Clients, Load, Plan};
-use crate::node::{Node, NodeSettings};
+use crate::ledger::{Books, Delivery, Disturbance, LedgerFile, Moment, Watch, read};
+use crate::load::{self, Clients, Load, Plan};
+use crate::node::{KEY, Node, NodeSettings};
 use crate::postgres::Postgres;
 use crate::relay::Relay;
-use crate::weakness::Weakness;
+use crate::stage::{Build, Defence, Stage};
 
 /// How often it is looked whether something has changed of which nobody tells.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// What a scenario is run with.
-#[derive(Clone, Debug)]
-pub(crate) struct Stage {
-    /// The program `selfmx`.
-    pub(crate) program: Arc<PathBuf>,
-    /// A folder of its own.
-    pub(crate) folder: PathBuf,
-    /// What its chance follows from.
-    pub(crate) seed: u64,
-    /// How much of it.
-    pub(crate) size: Size,
-    /// Whether the defence is there.
-    pub(crate) defence: Defence,
-}
-
-/// How much of a scenario is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Size {
-    /// Enough to see whether it holds, in a minute.
-    Short,
-    /// All of it.
-    Full,
-}
-
-/// Whether the defence that a scenario tests is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Defence {
-    /// As the product has it.
-    Up,
-    /// Taken away: the run has to find something.
-    Down,
-}
-
-/// What differs between the worlds of scenarios.
-#[derive(Clone, Debug)]
-pub(crate) struct Build {
-    /// How many servers.
-    pub(crate) nodes: usize,
-    /// How late the relay answers `late.`.
-    pub(crate) late: Duration,
-    /// Variables of the servers.
-    pub(crate) variables: Vec<(&'static str, String)>,
-    /// Lines of PostgreSQL's configuration.
-    pub(crate) postgres: &'static str,
-    /// What is taken away where the defence is down.
-    pub(crate) weakness: Option<Weakness>,
-}
 
 /// A running system with its ledgers.
 pub(crate) struct World {
@@ -80,21 +31,6 @@ pub(crate) struct World {
     requests: LedgerFile,
     servers: watch::Sender<Vec<SocketAddr>>,
     disturbances: Vec<Disturbance>,
-}
-
-impl Stage {
-    /// One of two values, by the size.
-    pub(crate) fn of<T>(&self, short: T, full: T) -> T {
-        if self.size == Size::Short { short } else { full }
-    }
-}
-
-impl Build {
-    /// One server whose leases last for `lease` seconds, as it is.
-    pub(crate) fn with_lease(lease: u64) -> Self {
-        let variables = vec![("QUEUE_LEASE", lease.to_string()), ("SMTP_TIMEOUT", "5".to_owned())];
-        Self { nodes: 1, late: Duration::from_secs(8), variables, postgres: "", weakness: None }
-    }
 }
 
 impl World {
@@ -191,14 +127,41 @@ impl World {
         Ok(())
     }
 
+    /// Asks the first server with the operator's key; an answer that is not 2xx is a failure.
+    pub(crate) async fn ask(&mut self, method: &str, path: &str, body: &Value) -> Result<Value, Failure> {
+        let answer = self.connect().await?.send(method, path, Some(KEY), Some(body)).await;
+        let answer = answer.map_err(|NoAnswer(why)| Failure::Answer(format!("{method} {path}: {why}")))?;
+        if (200..300).contains(&answer.status) {
+            return Ok(answer.json());
+        }
+        Err(Failure::Answer(format!("{method} {path}: {} {}", answer.status, answer.json())))
+    }
+
+    /// Sends one mail to `path` of the first server, and writes down what came of it.
+    pub(crate) async fn send(&mut self, path: &str, address: String) -> Result<(), Failure> {
+        let mut http = self.connect().await?;
+        let request = load::ask(&mut http, path, self.watch, address).await;
+        self.requests.note(&request).await
+    }
+
+    async fn connect(&mut self) -> Result<HttpClient, Failure> {
+        let address = self.node(0)?.address().ok_or_else(|| Failure::Answer("the server does not run".to_owned()))?;
+        HttpClient::connect(address).await.map_err(|NoAnswer(why)| Failure::Answer(why))
+    }
+
     /// Stops all servers, and closes the books.
-    pub(crate) async fn close(mut self) -> Result<Books, Failure> {
+    pub(crate) async fn close(self) -> Result<Books, Failure> {
+        self.close_with(Vec::new()).await
+    }
+
+    /// The same, with what other relays have taken.
+    pub(crate) async fn close_with(mut self, elsewhere: Vec<Delivery>) -> Result<Books, Failure> {
         for node in &mut self.nodes {
             node.stop().await?;
         }
         let books = Books {
             requests: read(&self.stage.folder.join("requests.jsonl"))?,
-            deliveries: self.relay.deliveries(self.watch),
+            deliveries: [self.relay.deliveries(self.watch), elsewhere].concat(),
             disturbances: self.disturbances,
             states: inspection::states(&self.postgres).await?,
             misfits: inspection::misfits(&self.postgres).await?,

@@ -8,8 +8,9 @@ use super::{Run, Scenario};
 use crate::failure::Failure;
 use crate::load::Plan;
 use crate::report::Report;
+use crate::stage::{Build, Stage};
 use crate::weakness::Weakness;
-use crate::world::{Build, Stage, World};
+use crate::world::World;
 
 /// A clock that jumps by an hour.
 pub(crate) const JUMPS: Scenario = Scenario {

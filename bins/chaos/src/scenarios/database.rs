@@ -11,8 +11,9 @@ use crate::ledger::Disturbance;
 use crate::load::Plan;
 use crate::proxy::Weather;
 use crate::report::Report;
+use crate::stage::{Build, Defence, Stage};
 use crate::weakness::Weakness;
-use crate::world::{Build, Defence, Stage, World};
+use crate::world::World;
 
 /// PostgreSQL killed again and again.
 pub(crate) const KILLED: Scenario = Scenario {

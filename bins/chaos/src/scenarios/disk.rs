@@ -13,7 +13,8 @@ use crate::failure::Failure;
 use crate::ledger::Outcome;
 use crate::load::Plan;
 use crate::report::Report;
-use crate::world::{Build, Defence, Stage, World};
+use crate::stage::{Build, Defence, Stage};
+use crate::world::World;
 
 /// A disk that is full for a while.
 pub(crate) const FULL: Scenario = Scenario {

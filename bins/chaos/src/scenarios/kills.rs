@@ -6,8 +6,9 @@ use super::{Run, Scenario};
 use crate::failure::Failure;
 use crate::load::Plan;
 use crate::report::Report;
+use crate::stage::{Build, Stage};
 use crate::weakness::Weakness;
-use crate::world::{Build, Stage, World};
+use crate::world::World;
 
 /// `kill -9` again and again.
 pub(crate) const KILLS: Scenario = Scenario {

@@ -8,8 +8,9 @@ use crate::load::Plan;
 use crate::proxy::Hold;
 use crate::relay::REPLY_MARK;
 use crate::report::Report;
+use crate::stage::{Build, Stage};
 use crate::weakness::Weakness;
-use crate::world::{Build, Stage, World};
+use crate::world::World;
 
 /// `kill -9` at named points.
 pub(crate) const POINTS: Scenario = Scenario {

@@ -9,7 +9,8 @@ use crate::ledger::Disturbance;
 use crate::load::Plan;
 use crate::proxy::Weather;
 use crate::report::Report;
-use crate::world::{Build, Defence, Stage, World};
+use crate::stage::{Build, Defence, Stage};
+use crate::world::World;
 
 /// Connections to the relay that break off.
 pub(crate) const CUT: Scenario = Scenario {

@@ -7,7 +7,8 @@ use super::{Run, Scenario};
 use crate::failure::Failure;
 use crate::load::Plan;
 use crate::report::Report;
-use crate::world::{Build, Defence, Stage, World};
+use crate::stage::{Build, Defence, Stage};
+use crate::world::World;
 
 /// Two servers, killed in turn.
 pub(crate) const TWO: Scenario = Scenario {

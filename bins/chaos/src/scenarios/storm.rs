@@ -6,7 +6,8 @@ use super::{Run, Scenario};
 use crate::failure::Failure;
 use crate::load::Plan;
 use crate::report::Report;
-use crate::world::{Build, Defence, Stage, World};
+use crate::stage::{Build, Defence, Stage};
+use crate::world::World;
 
 /// 421 at every step.
 pub(crate) const STORM: Scenario = Scenario {

@@ -8,8 +8,9 @@ use crate::inspection;
 use crate::ledger::Disturbance;
 use crate::load::Plan;
 use crate::report::Report;
+use crate::stage::{Build, Stage};
 use crate::weakness::Weakness;
-use crate::world::{Build, Stage, World};
+use crate::world::World;
 
 /// A worker that wakes up too late.
 pub(crate) const FROZEN: Scenario = Scenario {
