@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::reply::sanitised;
-use crate::{Address, Deferral, FieldError, Jitter, Mailbox, Problem, Reply, RetryPolicy, Verdict};
+use crate::{Address, BounceType, Deferral, FieldError, Jitter, Mailbox, Problem, Reply, RetryPolicy, Verdict};
 
 /// Where a recipient stands in the message's header: `bcc` in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,26 +66,6 @@ impl Recipients {
     }
 }
 
-/// Whether a bounce is for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BounceType {
-    /// The relay refused the recipient for good (5yz).
-    Hard,
-    /// The relay kept asking to come back (4yz) until the attempts ran out.
-    Soft,
-}
-
-impl BounceType {
-    /// `hard` or `soft`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Hard => "hard",
-            Self::Soft => "soft",
-        }
-    }
-}
-
 /// What has become of an email for one recipient. Only [`Queued`] can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecipientState {
@@ -102,7 +82,7 @@ pub enum RecipientState {
     Bounced {
         /// Attempts made, this one included.
         attempts: u32,
-        /// Whether for good.
+        /// Whether there is any use in writing again.
         bounce: BounceType,
         /// The relay's last reply.
         reply: Reply,
@@ -210,12 +190,17 @@ impl Queued {
         let attempts = self.attempts.saturating_add(1);
         match verdict {
             Verdict::Delivered(reply) => NextStep::Final(RecipientState::Delivered { attempts, reply }),
-            Verdict::Bounced(reply) => NextStep::Final(RecipientState::Bounced { attempts, bounce: BounceType::Hard, reply }),
+            Verdict::Bounced(reply) => bounced(attempts, BounceType::of_recipient(&reply), reply),
+            Verdict::Rejected(reply) => bounced(attempts, BounceType::of_message(&reply), reply),
             Verdict::Undeliverable(reason) => NextStep::Final(RecipientState::Failed { attempts, reason }),
             Verdict::Held(reason) => NextStep::Retry { queued: self, delay: Self::HELD_DELAY, reason: sanitised(&reason) },
             Verdict::Deferred(deferral) => deferred(attempts, deferral, policy.delay(attempts, jitter)),
         }
     }
+}
+
+const fn bounced(attempts: u32, bounce: BounceType, reply: Reply) -> NextStep {
+    NextStep::Final(RecipientState::Bounced { attempts, bounce, reply })
 }
 
 fn deferred(attempts: u32, deferral: Deferral, delay: Option<Duration>) -> NextStep {
@@ -225,7 +210,7 @@ fn deferred(attempts: u32, deferral: Deferral, delay: Option<Duration>) -> NextS
             NextStep::Retry { queued: Queued { attempts }, delay: delay.max(RetryPolicy::AMBIGUOUS_DELAY), reason }
         }
         (Some(delay), _) => NextStep::Retry { queued: Queued { attempts }, delay, reason },
-        (None, Deferral::Reply(reply)) => NextStep::Final(RecipientState::Bounced { attempts, bounce: BounceType::Soft, reply }),
+        (None, Deferral::Reply(reply)) => bounced(attempts, BounceType::Soft, reply),
         (None, _) => NextStep::Final(RecipientState::Failed { attempts, reason }),
     }
 }
@@ -309,8 +294,11 @@ mod tests {
     }
 
     #[test]
-    fn a_5yz_is_final_at_once() {
-        let step = settle(0, Verdict::Bounced(Reply::new(550, None, "no such user")));
-        assert!(matches!(step, NextStep::Final(RecipientState::Bounced { attempts: 1, bounce: BounceType::Hard, .. })));
+    fn a_5yz_is_final_at_once_and_the_address_is_not_to_blame_for_everything() {
+        let no = || Reply::new(550, None, "no");
+        for (verdict, expected) in [(Verdict::Bounced(no()), BounceType::Hard), (Verdict::Rejected(no()), BounceType::Soft)] {
+            let step = settle(0, verdict);
+            assert!(matches!(step, NextStep::Final(RecipientState::Bounced { attempts: 1, bounce, .. }) if bounce == expected), "{step:?}");
+        }
     }
 }

@@ -117,8 +117,10 @@ pub enum Verdict {
     Delivered(Reply),
     /// To be tried again, when the [retry policy](crate::RetryPolicy) says.
     Deferred(Deferral),
-    /// Refused for good by the relay.
+    /// The relay refused the recipient for good.
     Bounced(Reply),
+    /// The relay refused the sender or the message for good, for whomever it is.
+    Rejected(Reply),
     /// The message cannot be handed to this relay at all, for a reason found on our side (the relay has no SMTPUTF8, say).
     Undeliverable(String),
     /// The relay cannot be used at present (it refuses our credentials, say): nothing was tried, so nothing counts as an attempt.

@@ -167,10 +167,10 @@ impl Transaction<'_> {
             (Command::Rcpt(place), 200..=299) if self.mail_accepted => self.accepted.push(place),
             (Command::Data, 354) => self.data_accepted = true,
             (_, 200..=399) => return Err(RelayError::Protocol { phase: command.phase(), flaw: ReplyFlaw::OutOfPlace }),
-            (Command::Rcpt(place), _) => self.settle(place, &refusal(reply)),
+            (Command::Rcpt(place), _) => self.settle(place, &refusal(reply, Verdict::Bounced)),
             // The relay wants us to authenticate or to use TLS: that is about our settings, and not about this message.
             (Command::Mail, code) if ABOUT_US.contains(&code) => self.settle_all(&Verdict::Held(reply.to_string())),
-            (Command::Mail | Command::Data, _) => self.settle_all(&refusal(reply)),
+            (Command::Mail | Command::Data, _) => self.settle_all(&refusal(reply, Verdict::Rejected)),
         }
         Ok(())
     }
@@ -188,7 +188,7 @@ impl Transaction<'_> {
             200..=299 => Verdict::Delivered(reply),
             300..=399 => return Err(RelayError::Protocol { phase: Phase::FinalReply, flaw: ReplyFlaw::OutOfPlace }),
             CLOSING => return Err(RelayError::Refused { phase: Phase::FinalReply, reply }),
-            _ => refusal(reply),
+            _ => refusal(reply, Verdict::Rejected),
         };
         self.settle_all(&verdict);
         Ok(())
@@ -235,8 +235,8 @@ impl Command {
 }
 
 /// What a refusal means for those whom it concerns.
-fn refusal(reply: Reply) -> Verdict {
-    if reply.is_permanent() { Verdict::Bounced(reply) } else { Verdict::Deferred(Deferral::Reply(reply)) }
+fn refusal(reply: Reply, for_good: fn(Reply) -> Verdict) -> Verdict {
+    if reply.is_permanent() { for_good(reply) } else { Verdict::Deferred(Deferral::Reply(reply)) }
 }
 
 fn network(reason: &str) -> Verdict {

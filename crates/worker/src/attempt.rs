@@ -54,7 +54,7 @@ fn report(delivery: &Delivery, verdicts: &[Verdict], began: Instant) {
         tenant_id = %delivery.tenant,
         delivered = count(|verdict| matches!(verdict, Verdict::Delivered(_))),
         deferred = count(|verdict| matches!(verdict, Verdict::Deferred(_))),
-        bounced = count(|verdict| matches!(verdict, Verdict::Bounced(_))),
+        bounced = count(|verdict| matches!(verdict, Verdict::Bounced(_) | Verdict::Rejected(_))),
         failed = count(|verdict| matches!(verdict, Verdict::Undeliverable(_))),
         held = count(|verdict| matches!(verdict, Verdict::Held(_))),
         duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),

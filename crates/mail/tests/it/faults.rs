@@ -19,7 +19,7 @@ fn faults() -> Vec<(Phase, Act, &'static str)> {
     for phase in [Phase::Mail, Phase::Rcpt, Phase::Data, Phase::FinalDot] {
         faults.extend([
             (phase, reply("450 4.2.0 later"), "asked to come back"),
-            (phase, reply("550-5.1.1 no such\r\n550 5.1.1 user"), "bounced"),
+            (phase, reply("550-5.1.1 no such\r\n550 5.1.1 user"), if phase == Phase::Rcpt { "bounced" } else { "rejected" }),
             (phase, reply("421 4.3.2 closing"), "asked to come back"),
         ]);
     }

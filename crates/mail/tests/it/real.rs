@@ -102,10 +102,10 @@ async fn smtp_sink_s_refusals_and_hang_ups_are_understood() {
         (["-Q", "rcpt"], "asked to come back"),
         (["-f", "rcpt"], "bounced"),
         (["-r", "rcpt"], "asked to come back"),
-        (["-f", "mail"], "bounced"),
-        (["-f", "data"], "bounced"),
+        (["-f", "mail"], "rejected"),
+        (["-f", "data"], "rejected"),
         (["-r", "."], "asked to come back"),
-        (["-f", "."], "bounced"),
+        (["-f", "."], "rejected"),
         (["-q", "."], "ambiguous"),
         (["-Q", "."], "asked to come back"),
     ] {

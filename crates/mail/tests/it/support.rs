@@ -78,6 +78,7 @@ pub(crate) fn kind(verdict: &Verdict) -> &'static str {
         Verdict::Deferred(Deferral::Network(_)) => "broken off",
         Verdict::Deferred(Deferral::Ambiguous(_)) => "ambiguous",
         Verdict::Bounced(_) => "bounced",
+        Verdict::Rejected(_) => "rejected",
         Verdict::Undeliverable(_) => "undeliverable",
         Verdict::Held(_) => "held",
     }

@@ -48,11 +48,11 @@ async fn commands_go_out_together_where_the_relay_can_take_them_and_one_by_one_w
     let expected =
         ["EHLO client.example", "MAIL FROM:<sender@from.example> SIZE=294", "RCPT TO:<a@to.example>", "RCPT TO:<b@to.example>", "DATA"];
     let (sink, relay) = sink_and_relay(SinkSettings { faults: faults(), ..SinkSettings::default() }).await;
-    assert_eq!(kinds(&relay.deliver(&to(&["a", "b"]), &plain_message()).await), ["bounced"; 2]);
+    assert_eq!(kinds(&relay.deliver(&to(&["a", "b"]), &plain_message()).await), ["rejected"; 2]);
     let length = plain_message().len();
     assert_eq!(commands(&sink), expected.map(|line| line.replace("294", &length.to_string())));
     let (sink, relay) = sink_and_relay(SinkSettings { faults: faults(), capabilities: one_by_one(), ..SinkSettings::default() }).await;
-    assert_eq!(kinds(&relay.deliver(&to(&["a", "b"]), &plain_message()).await), ["bounced"; 2]);
+    assert_eq!(kinds(&relay.deliver(&to(&["a", "b"]), &plain_message()).await), ["rejected"; 2]);
     assert_eq!(commands(&sink).len(), 2, "nothing after the refused MAIL");
 }
 

@@ -109,6 +109,29 @@ async fn who_is_put_off_each_time_bounces_softly_after_as_many_retries_as_are_se
 }
 
 #[tokio::test]
+async fn a_bounce_is_hard_and_the_address_suppressed_only_where_the_address_is_to_blame() {
+    let sink = sink(vec![
+        Fault::reply(Phase::Rcpt, "550 5.1.1 No such user").for_local("gone"),
+        Fault::reply(Phase::Rcpt, "552 5.2.2 Mailbox full").for_local("full"),
+        Fault::reply(Phase::Rcpt, "550 5.7.1 Not from you").for_local("strict"),
+        Fault::reply(Phase::Rcpt, "550 Unknown").for_local("plain"),
+        Fault::reply(Phase::FinalDot, "550 This looks like spam"),
+    ])
+    .await;
+    let world = World::relayed(sink.address(), &[]).await;
+    let id = world.send(json!({"to": ["gone@r.example", "full@r.example", "strict@r.example", "plain@r.example", "fine@r.example"]})).await;
+    let email = world.settled(&id).await;
+    let types = ["gone", "full", "strict", "plain", "fine"].map(|local| {
+        let recipient = recipient(&email, &format!("{local}@r.example"));
+        assert_eq!((&recipient["status"], &recipient["attempts"]), (&json!("bounced"), &json!(1)), "{recipient}");
+        text(&recipient["bounce_type"])
+    });
+    assert_eq!(types, ["hard", "soft", "soft", "hard", "soft"]);
+    let listed = "SELECT string_agg(address, ' ' ORDER BY address) FROM suppressions";
+    assert_eq!(world.database.query_one_text(listed).await, "gone@r.example plain@r.example");
+}
+
+#[tokio::test]
 async fn a_relay_that_is_never_reached_fails_the_email() {
     let gone = sink(vec![]).await.address();
     let world = World::relayed(gone, &[("QUEUE_RETRY_ATTEMPTS", "1")]).await;
