@@ -18,4 +18,4 @@ CREATE TABLE suppressions (
 CREATE INDEX suppressions_by_age ON suppressions (tenant_id, id DESC);
 
 ALTER TABLE recipients DROP CONSTRAINT recipients_status_check;
-ALTER TABLE recipients ADD CONSTRAINT recipients_status_check CHECK (status IN ('queued', 'delivered', 'bounced', 'failed', 'suppressed'));
+ALTER TABLE recipients ADD CONSTRAINT recipients_status_check CHECK (status IN ('queued', 'delivered', 'bounced', 'failed', 'canceled', 'suppressed'));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use selfmx_auth::{Denied, GrantError, Unrecognised};
-use selfmx_domain::{FieldError, Problem};
+use selfmx_domain::{FieldError, Problem, Unchangeable};
 
 /// Why a caller did not get what it asked for. The text is for the caller; causes are behind it, for the log.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +48,9 @@ pub enum Error {
         "the default tenant is the one on which platform keys act, and cannot be deleted: to end its mail suspend it, with POST /v1/tenants/tenant_default/suspend"
     )]
     DefaultTenant,
+    /// The email can be neither canceled nor rescheduled any more.
+    #[error(transparent)]
+    Unchangeable(#[from] Unchangeable),
     /// The relay did not do what it was asked; the text is its last answer.
     #[error("{0}")]
     Relay(String),
@@ -81,6 +84,7 @@ impl From<selfmx_storage::Error> for Error {
             selfmx_storage::Error::Invalid(error) => Self::Invalid(error),
             selfmx_storage::Error::Denied(denied) => Self::Denied(denied),
             selfmx_storage::Error::QuotaExceeded { retry_after } => Self::QuotaExceeded { retry_after },
+            selfmx_storage::Error::Unchangeable(reason) => Self::Unchangeable(reason),
             selfmx_storage::Error::IdempotencyConflict => Self::IdempotencyConflict,
             selfmx_storage::Error::IdempotencyInFlight => Self::IdempotencyInFlight,
             selfmx_storage::Error::Grant(error) => error.into(),

@@ -34,6 +34,7 @@ use selfmx_storage::Store;
 
 use self::signing::Signers;
 pub use audit::Refusal;
+pub use emails::RecalledEmail;
 pub use error::Error;
 pub use failures::{Failures, TooManyFailures};
 pub use health::{Health, HealthStatus, NotReady};

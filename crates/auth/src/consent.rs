@@ -1,6 +1,6 @@
 //! Sending as somebody: a draft that its key and its tenant consent to.
 
-use selfmx_domain::{ApiKeyId, Draft, Mode, TemplateId, Tenant, TenantId};
+use selfmx_domain::{Address, ApiKeyId, Draft, Mode, TemplateId, Tenant, TenantId};
 
 use crate::{Allowed, Denied, Permit, needs};
 
@@ -68,6 +68,13 @@ impl Permit<needs::Send> {
         }
         let limited = tenant.profile.daily_limit().is_some();
         Ok(Consented { draft, tenant: self.tenant(), key: self.key_id(), mode: self.mode(), limited })
+    }
+
+    /// Whether an email of the tenant's, from this sender and of this mode, is one that the holder may cancel or put off: no key that is bounded to some
+    /// senders reaches what comes from others, and no test key what goes out.
+    #[must_use]
+    pub fn could_send(&self, from: &Address, mode: Mode) -> bool {
+        self.holder().key().authority.allowed_senders.allows(from) && (self.mode() == Mode::Live || mode == Mode::Test)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::str::FromStr;
 
+use time::OffsetDateTime;
+
 use crate::{Attachment, CustomHeader, FieldError, Mailbox, Metadata, Problem, RecipientKind, Recipients, Subject, Tag};
 
 /// Whether mail goes to a relay.
@@ -170,6 +172,8 @@ pub struct DraftParts {
     pub metadata: Metadata,
     /// The order in the queue.
     pub priority: Priority,
+    /// When it is to be sent; absent: at once.
+    pub scheduled_at: Option<OffsetDateTime>,
 }
 
 impl DraftParts {
@@ -190,6 +194,7 @@ impl DraftParts {
             tags: Vec::new(),
             metadata: Metadata::default(),
             priority: Priority::default(),
+            scheduled_at: None,
         }
     }
 }
@@ -207,6 +212,7 @@ pub struct Draft {
     tags: Vec<Tag>,
     metadata: Metadata,
     priority: Priority,
+    scheduled_at: Option<OffsetDateTime>,
 }
 
 impl Draft {
@@ -233,6 +239,7 @@ impl Draft {
             tags: parts.tags,
             metadata: parts.metadata,
             priority: parts.priority,
+            scheduled_at: parts.scheduled_at,
         })
     }
 
@@ -294,6 +301,12 @@ impl Draft {
     #[must_use]
     pub const fn priority(&self) -> Priority {
         self.priority
+    }
+
+    /// When it is to be sent; `None`: at once. Whether that is a time to come, and not too far ahead, is for the store's clock to say.
+    #[must_use]
+    pub const fn scheduled_at(&self) -> Option<OffsetDateTime> {
+        self.scheduled_at
     }
 
     /// Whether a header of the message holds an address that only SMTPUTF8 can carry (RFC 6531).

@@ -46,6 +46,8 @@ pub struct Email {
     pub metadata: Metadata,
     /// The order in the queue.
     pub priority: Priority,
+    /// When it is, or was, to be sent; `None`: at once.
+    pub scheduled_at: Option<OffsetDateTime>,
     /// What has become of it for each recipient, in the order of the summary's.
     pub recipients: Vec<RecipientRecord>,
     /// What happened to it, oldest first.
@@ -99,11 +101,14 @@ pub enum EventKind {
     Failed,
     /// The recipient was on the suppression list: no attempt is made.
     Suppressed,
+    /// It was called off.
+    Canceled,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Queued, Self::Deferred, Self::Delivered, Self::Bounced, Self::Failed, Self::Suppressed];
+    pub const ALL: [Self; 7] =
+        [Self::Queued, Self::Deferred, Self::Delivered, Self::Bounced, Self::Failed, Self::Suppressed, Self::Canceled];
 
     /// The kind as answers write it.
     #[must_use]
@@ -115,6 +120,7 @@ impl EventKind {
             Self::Bounced => "bounced",
             Self::Failed => "failed",
             Self::Suppressed => "suppressed",
+            Self::Canceled => "canceled",
         }
     }
 }
@@ -126,7 +132,7 @@ impl std::str::FromStr for EventKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed, suppressed"))
+            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed, suppressed, canceled"))
     }
 }
 

@@ -110,6 +110,9 @@ pub enum Problem {
     /// A time that has to be in the future and is not.
     #[error("must be in the future")]
     Past,
+    /// A time that lies further ahead than [`FURTHEST_AHEAD`](crate::FURTHEST_AHEAD).
+    #[error("must be at most 30 days ahead")]
+    TooFarAhead,
     /// A value that is none of those allowed, which the text tells.
     #[error("must be {0}")]
     NotOneOf(&'static str),

@@ -96,6 +96,11 @@ pub enum RecipientState {
     },
     /// It was on the tenant's suppression list when the mail was accepted: no attempt is made.
     Suppressed,
+    /// It was called off before the relay took it.
+    Canceled {
+        /// Attempts made before.
+        attempts: u32,
+    },
 }
 
 impl RecipientState {
@@ -105,7 +110,7 @@ impl RecipientState {
         Self::Queued(Queued { attempts: 0 })
     }
 
-    /// `queued`, `delivered`, `bounced`, `failed` or `suppressed`.
+    /// `queued`, `delivered`, `bounced`, `failed`, `suppressed` or `canceled`.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -114,6 +119,7 @@ impl RecipientState {
             Self::Bounced { .. } => "bounced",
             Self::Failed { .. } => "failed",
             Self::Suppressed => "suppressed",
+            Self::Canceled { .. } => "canceled",
         }
     }
 
@@ -123,7 +129,10 @@ impl RecipientState {
         match self {
             Self::Queued(queued) => queued.attempts,
             Self::Suppressed => 0,
-            Self::Delivered { attempts, .. } | Self::Bounced { attempts, .. } | Self::Failed { attempts, .. } => *attempts,
+            Self::Delivered { attempts, .. }
+            | Self::Bounced { attempts, .. }
+            | Self::Failed { attempts, .. }
+            | Self::Canceled { attempts } => *attempts,
         }
     }
 }

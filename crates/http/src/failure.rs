@@ -244,7 +244,7 @@ fn of_app(error: &Error) -> ErrorCode {
         Error::Grant(_) => ErrorCode::PermissionDenied,
         Error::IdempotencyConflict => ErrorCode::IdempotencyConflict,
         Error::IdempotencyInFlight => ErrorCode::IdempotencyInFlight,
-        Error::EnvironmentKey | Error::DefaultTenant => ErrorCode::Conflict,
+        Error::EnvironmentKey | Error::DefaultTenant | Error::Unchangeable(_) => ErrorCode::Conflict,
         Error::Relay(_) => ErrorCode::RelayFailed,
         Error::Unavailable { .. } | Error::Unsigned { .. } => ErrorCode::Unavailable,
         _ => ErrorCode::Internal,

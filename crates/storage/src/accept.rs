@@ -7,11 +7,11 @@ mod statement;
 use std::time::Duration;
 
 use selfmx_auth::{Consented, Denied};
-use selfmx_domain::{EmailId, EventId, Idempotency};
+use selfmx_domain::{EmailId, EmailStatus, EventId, Idempotency, Problem};
 use time::OffsetDateTime;
 
 use self::insert::Insert;
-use self::repeat::Winners;
+use self::repeat::{Look, Winners};
 use self::statement::Row;
 use crate::store::{change, read};
 use crate::{Error, Store};
@@ -42,12 +42,29 @@ pub struct Accepted {
     pub id: EmailId,
     /// When, by the database's clock.
     pub created_at: OffsetDateTime,
+    /// When it is to be sent, where that was still to come; `None`: at once.
+    pub scheduled_at: Option<OffsetDateTime>,
     /// Whether it had been accepted before, by the request that this one repeats.
     pub repeated: bool,
 }
 
-/// What has become of an email; `None`: its idempotency key is another request's.
-type Verdict = Option<Result<Accepted, Error>>;
+impl Accepted {
+    /// What its status was then.
+    #[must_use]
+    pub const fn status(&self) -> EmailStatus {
+        if self.scheduled_at.is_some() { EmailStatus::Scheduled } else { EmailStatus::Queued }
+    }
+}
+
+/// What has become of an email.
+enum Verdict {
+    /// This.
+    Told(Result<Accepted, Error>),
+    /// This, unless it repeats something: what was right when it was accepted may not be any more.
+    Unless(Error),
+    /// Its idempotency key is another request's.
+    Lost,
+}
 
 impl Store {
     /// Accepts an email: its row, its message, its recipients, its work, its first event and its idempotency key are committed together before this
@@ -61,7 +78,8 @@ impl Store {
     /// # Errors
     ///
     /// Where the tenant may not send: [`Error::NoSuchTenant`] where it is deleted, [`Denied::Suspended`], [`Error::QuotaExceeded`]. Where the idempotency
-    /// key was used for something else: [`Error::IdempotencyConflict`]. Otherwise where the database cannot. In each case nothing was accepted and the key
+    /// key was used for something else: [`Error::IdempotencyConflict`]. Where the time that it is scheduled for is past or too far ahead:
+    /// [`Error::Invalid`]. Otherwise where the database cannot. In each case nothing was accepted and the key
     /// is not used, unless the connection broke during the commit: that is not known to anybody.
     pub async fn email_accept(&self, acceptance: Acceptance) -> Result<Accepted, Error> {
         let verdicts = self.email_accept_each(vec![acceptance]).await?;
@@ -79,31 +97,38 @@ impl Store {
         let all: Vec<&Acceptance> = acceptances.iter().collect();
         let mut verdicts = self.accept_once(&all).await?;
         for _ in 0..ROUNDS {
-            let open = open(&acceptances, &verdicts);
+            let open: Vec<_> = all.iter().copied().zip(&mut verdicts).filter(|(_, verdict)| !matches!(verdict, Verdict::Told(_))).collect();
             if open.is_empty() {
                 break;
             }
-            // What was accepted by now stays so: a failure is of those alone that are not.
-            let told = self.accept_again(&open).await.unwrap_or_else(|error| open.iter().map(|_| Some(Err(unknown(&error)))).collect());
-            verdicts.iter_mut().filter(|verdict| verdict.is_none()).zip(told).for_each(|(verdict, told)| *verdict = told);
+            self.accept_again(open).await;
         }
-        Ok(verdicts.into_iter().map(|verdict| verdict.unwrap_or(Err(Error::IdempotencyInFlight))).collect())
+        Ok(verdicts.into_iter().map(Verdict::into_told).collect())
     }
 
     /// Tells of each what was accepted under its idempotency key; where nothing is any more, it is tried again.
-    async fn accept_again(&self, open: &[&Acceptance]) -> Result<Vec<Verdict>, Error> {
-        let winners = self.winners(open).await?;
-        let told: Vec<Verdict> = open.iter().map(|acceptance| winners.of(acceptance)).collect();
-        let free: Vec<&Acceptance> = open.iter().zip(&told).filter(|(_, told)| told.is_none()).map(|(acceptance, _)| *acceptance).collect();
-        if free.is_empty() {
-            return Ok(told);
+    async fn accept_again(&self, mut open: Vec<(&Acceptance, &mut Verdict)>) {
+        // What was accepted by now stays so: a failure is of those alone that are not.
+        match self.winners(&open).await {
+            Ok(winners) => open.iter_mut().for_each(|(acceptance, verdict)| verdict.resolve(winners.of(acceptance))),
+            Err(error) => open.iter_mut().for_each(|(_, verdict)| **verdict = Verdict::Told(Err(unknown(&error)))),
         }
-        let mut tried = self.accept_once(&free).await?.into_iter();
-        Ok(told.into_iter().map(|told| told.or_else(|| tried.next().flatten())).collect())
+        open.retain(|(_, verdict)| matches!(verdict, Verdict::Lost));
+        if open.is_empty() {
+            return;
+        }
+        let free: Vec<_> = open.iter().map(|(acceptance, _)| *acceptance).collect();
+        match self.accept_once(&free).await {
+            Ok(tried) => open.into_iter().zip(tried).for_each(|((_, verdict), tried)| *verdict = tried),
+            Err(error) => open.into_iter().for_each(|(_, verdict)| *verdict = Verdict::Told(Err(unknown(&error)))),
+        }
     }
 
-    async fn winners(&self, open: &[&Acceptance]) -> Result<Winners, Error> {
-        let look = repeat::Look::of(open);
+    async fn winners(&self, open: &[(&Acceptance, &mut Verdict)]) -> Result<Winners, Error> {
+        let look = Look::of(open.iter().map(|(acceptance, _)| *acceptance));
+        if look.is_empty() {
+            return Ok(Winners::default());
+        }
         let rows = read!(self, connection => look.rows(connection).await).await?;
         Ok(Winners::new(rows))
     }
@@ -117,15 +142,30 @@ impl Store {
         // All rows are fetched: an error while committing comes after the last of them.
         let rows = change!(self, connection => insert.write(connection).await).await?;
         let verdicts: Vec<_> = rows.into_iter().map(verdict).collect();
-        if verdicts.iter().flatten().any(Result::is_ok) {
+        if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Told(Ok(_)))) {
             self.wake.accepted();
         }
         Ok(verdicts)
     }
 }
 
-fn open<'a>(acceptances: &'a [Acceptance], verdicts: &[Verdict]) -> Vec<&'a Acceptance> {
-    acceptances.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_none()).map(|(acceptance, _)| acceptance).collect()
+impl Verdict {
+    /// By what was found under the idempotency key.
+    fn resolve(&mut self, found: Option<Result<Accepted, Error>>) {
+        *self = match (std::mem::replace(self, Self::Lost), found) {
+            (_, Some(found)) => Self::Told(found),
+            (Self::Unless(error), None) => Self::Told(Err(error)),
+            (verdict, None) => verdict,
+        };
+    }
+
+    fn into_told(self) -> Result<Accepted, Error> {
+        match self {
+            Self::Told(told) => told,
+            Self::Unless(error) => Err(error),
+            Self::Lost => Err(Error::IdempotencyInFlight),
+        }
+    }
 }
 
 /// Of several, each needs an error of its own.
@@ -135,15 +175,18 @@ fn unknown(error: &Error) -> Error {
 
 fn verdict(row: Row) -> Verdict {
     if let Some(created_at) = row.created_at {
-        return Some(Ok(Accepted { id: EmailId::from_uuid(row.id), created_at, repeated: false }));
+        let (id, scheduled_at) = (EmailId::from_uuid(row.id), row.scheduled_at);
+        return Verdict::Told(Ok(Accepted { id, created_at, scheduled_at, repeated: false }));
     }
     let refusal = match row.status.as_deref() {
         None | Some("deleted") => Error::NoSuchTenant,
         Some("suspended") => Denied::Suspended.into(),
-        Some(ACTIVE) if row.lost => return None,
+        Some(ACTIVE) if row.lost => return Verdict::Lost,
+        Some(ACTIVE) if row.untimely.as_deref() == Some("past") => return Verdict::Unless(Problem::Past.at("scheduled_at").into()),
+        Some(ACTIVE) if row.untimely.is_some() => return Verdict::Unless(Problem::TooFarAhead.at("scheduled_at").into()),
         // Whoever waited for the counter until the next day may try again at once.
         Some(ACTIVE) => Error::QuotaExceeded { retry_after: Duration::try_from_secs_f64(row.until_tomorrow).unwrap_or_default() },
         Some(_) => Error::Unreadable("tenants.status"),
     };
-    Some(Err(refusal))
+    Verdict::Told(Err(refusal))
 }

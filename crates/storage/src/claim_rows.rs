@@ -78,6 +78,7 @@ fn final_state(status: &str, attempts: u32) -> Result<RecipientState, &'static s
         "bounced" => Ok(RecipientState::Bounced { attempts, bounce: BounceType::Hard, reply }),
         "suppressed" => Ok(RecipientState::Suppressed),
         "failed" => Ok(RecipientState::Failed { attempts, reason: String::new() }),
+        "canceled" => Ok(RecipientState::Canceled { attempts }),
         _ => Err("recipients.status"),
     }
 }

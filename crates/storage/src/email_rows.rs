@@ -28,6 +28,27 @@ pub(crate) struct EmailRow {
     metadata: Value,
     created_at: OffsetDateTime,
     delivered_at: Option<OffsetDateTime>,
+    scheduled_at: Option<OffsetDateTime>,
+}
+
+/// What the row itself does not tell of an email that waits.
+#[derive(Clone, Copy, Queryable)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
+pub(crate) struct Wait {
+    /// Whether a worker is at it.
+    leased: bool,
+    /// Whether it is not due yet.
+    early: bool,
+}
+
+impl Wait {
+    const fn status(self) -> EmailStatus {
+        match (self.early, self.leased) {
+            (true, _) => EmailStatus::Scheduled,
+            (false, true) => EmailStatus::Sending,
+            (false, false) => EmailStatus::Queued,
+        }
+    }
 }
 
 #[derive(Queryable, Selectable)]
@@ -59,11 +80,11 @@ pub(crate) struct EventRow {
 }
 
 impl EmailRow {
-    pub(crate) fn summary(&self, leased: bool, told: &[&RecipientRow]) -> Result<EmailSummary, Error> {
+    pub(crate) fn summary(&self, wait: Wait, told: &[&RecipientRow]) -> Result<EmailSummary, Error> {
         let stored: EmailStatus = self.status.parse().or(Err(Error::Unreadable("emails.status")))?;
         Ok(EmailSummary {
             id: EmailId::from_uuid(self.id),
-            status: if leased && stored == EmailStatus::Queued { EmailStatus::Sending } else { stored },
+            status: if stored == EmailStatus::Queued { wait.status() } else { stored },
             from: mailbox(self.from_name.as_deref(), &self.from_address)?,
             recipients: told
                 .iter()
@@ -80,13 +101,13 @@ impl EmailRow {
 
     pub(crate) fn into_email(
         self,
-        leased: bool,
+        wait: Wait,
         (text, html): (Option<String>, Option<String>),
         told: Vec<RecipientRow>,
         happened: Vec<EventRow>,
     ) -> Result<Email, Error> {
         let rows: Vec<_> = told.iter().collect();
-        let summary = self.summary(leased, &rows)?;
+        let summary = self.summary(wait, &rows)?;
         let events = happened.into_iter().map(|row| row.into_event(&told)).collect::<Result<_, _>>()?;
         let priority = match self.priority {
             0 => Priority::High,
@@ -100,6 +121,7 @@ impl EmailRow {
             html,
             metadata: details::metadata_from_json(&self.metadata)?,
             priority,
+            scheduled_at: self.scheduled_at,
             recipients: told.into_iter().map(RecipientRow::into_record).collect::<Result<_, _>>()?,
             events,
         })
@@ -127,6 +149,7 @@ impl RecipientRow {
             ("delivered", Some(reply)) => RecipientState::Delivered { attempts, reply },
             ("bounced", Some(reply)) => RecipientState::Bounced { attempts, bounce: bounce(self.bounce_type.as_deref())?, reply },
             ("suppressed", _) => RecipientState::Suppressed,
+            ("canceled", _) => RecipientState::Canceled { attempts },
             ("failed", _) => RecipientState::Failed { attempts, reason: self.reply_text.clone().unwrap_or_default() },
             _ => return Err(Error::Unreadable("recipients.status")),
         };

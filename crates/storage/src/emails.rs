@@ -1,6 +1,6 @@
 //! Accepted emails, read back: within the permit's tenant, or not at all.
 
-use diesel::dsl::{IntoBoxed, exists, sql};
+use diesel::dsl::{IntoBoxed, exists, not, sql};
 use diesel::pg::Pg;
 use diesel::sql_types::Bool;
 use diesel::{
@@ -12,7 +12,7 @@ use selfmx_domain::{Email, EmailFilter, EmailId, EmailStatus, EmailSummary, Page
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::email_rows::{EmailRow, EventRow, RecipientRow};
+use crate::email_rows::{EmailRow, EventRow, RecipientRow, Wait};
 use crate::pages::{self, Window};
 use crate::schema::{emails, events, messages, recipients};
 use crate::store::read;
@@ -30,8 +30,8 @@ impl Store {
         let (tenant, key) = (permit.tenant().as_uuid(), id.as_uuid());
         let found = read!(self, connection => {
             let email = emails::table.find((tenant, key));
-            let row: Option<(EmailRow, bool)> =
-                email.select((EmailRow::as_select(), leased())).first(connection).await.optional()?;
+            let row: Option<(EmailRow, Wait)> =
+                email.select((EmailRow::as_select(), wait())).first(connection).await.optional()?;
             let Some(row) = row else { return Ok(None) };
             let bodies = messages::table.find(key).select((messages::text, messages::html)).first(connection).await.optional()?;
             let told = recipients::table.filter(recipients::email_id.eq(key)).order(recipients::ordinal);
@@ -41,8 +41,8 @@ impl Store {
             Ok(Some((row, bodies, told, happened)))
         })
         .await?;
-        let Some(((row, leased), bodies, told, happened)) = found else { return Ok(None) };
-        row.into_email(leased, bodies.unwrap_or_default(), told, happened).map(Some)
+        let Some(((row, wait), bodies, told, happened)) = found else { return Ok(None) };
+        row.into_email(wait, bodies.unwrap_or_default(), told, happened).map(Some)
     }
 
     /// The message of the email with this id as it is handed to the relay, where it is the tenant's.
@@ -73,11 +73,11 @@ impl Store {
         let tenant = permit.tenant();
         let window = Window::of(page);
         let (rows, told) = read!(self, connection => {
-            let mut query = filtered(tenant, filter).order(emails::id.desc()).select((EmailRow::as_select(), leased()));
+            let mut query = filtered(tenant, filter).order(emails::id.desc()).select((EmailRow::as_select(), wait()));
             if let Some(after) = pages::after(page.start) {
                 query = query.filter(emails::id.lt(after.as_uuid()));
             }
-            let rows: Vec<(EmailRow, bool)> = query.limit(window.rows).offset(window.offset).load(connection).await?;
+            let rows: Vec<(EmailRow, Wait)> = query.limit(window.rows).offset(window.offset).load(connection).await?;
             let ids: Vec<Uuid> = rows.iter().map(|(row, _)| row.id).collect();
             let told = recipients::table.filter(recipients::email_id.eq_any(ids)).order((recipients::email_id, recipients::ordinal));
             let told: Vec<RecipientRow> = told.select(RecipientRow::as_select()).load(connection).await?;
@@ -88,9 +88,9 @@ impl Store {
             true => Some(pages::total(self.email_count(tenant, filter).await?)),
             false => None,
         };
-        let summarise = |(row, leased): (EmailRow, bool)| {
+        let summarise = |(row, wait): (EmailRow, Wait)| {
             let own: Vec<_> = told.iter().filter(|recipient| recipient.email_id == row.id).collect();
-            row.summary(leased, &own)
+            row.summary(wait, &own)
         };
         let summaries = rows.into_iter().map(summarise).collect::<Result<_, _>>()?;
         Ok(pages::page(summaries, page.limit, total))
@@ -102,6 +102,16 @@ impl Store {
             read!(self, connection => filtered(tenant, filter).select(emails::id).limit(pages::COUNTED).load(connection).await).await?;
         Ok(i64::try_from(ids.len()).unwrap_or(pages::COUNTED))
     }
+}
+
+/// How it is about a row that is shown, if it waits.
+fn wait() -> (diesel::expression::SqlLiteral<Bool>, diesel::expression::SqlLiteral<Bool>) {
+    (leased(), is_early())
+}
+
+/// Whether it is not due yet, by the database's clock.
+fn is_early() -> diesel::expression::SqlLiteral<Bool> {
+    sql("coalesce(emails.scheduled_at > now(), false)")
 }
 
 /// Whether a worker is at it, for rows that are shown. An `EXISTS` here would be answered from a list of all that is leased, made of the whole queue.
@@ -118,8 +128,9 @@ fn filtered(tenant: TenantId, filter: &EmailFilter) -> Emails {
     let mut query = emails::table.filter(emails::tenant_id.eq(tenant.as_uuid())).into_boxed();
     query = match filter.status {
         None => query,
-        Some(EmailStatus::Sending) => query.filter(emails::status.eq("queued")).filter(is_leased()),
-        Some(EmailStatus::Queued) => query.filter(emails::status.eq("queued")).filter(diesel::dsl::not(is_leased())),
+        Some(EmailStatus::Scheduled) => query.filter(emails::status.eq("queued")).filter(is_early()),
+        Some(EmailStatus::Sending) => query.filter(emails::status.eq("queued")).filter(not(is_early())).filter(is_leased()),
+        Some(EmailStatus::Queued) => query.filter(emails::status.eq("queued")).filter(not(is_early())).filter(not(is_leased())),
         Some(status) => query.filter(emails::status.eq(status.as_str())),
     };
     if let Some(from) = &filter.from {

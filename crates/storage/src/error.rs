@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use selfmx_auth::{Denied, GrantError};
-use selfmx_domain::FieldError;
+use selfmx_domain::{FieldError, Unchangeable};
 
 use crate::vault::VaultError;
 
@@ -51,6 +51,9 @@ pub enum Error {
     /// The idempotency key was another request's whenever it was tried, and nothing was accepted under it.
     #[error("another request with this idempotency key is not done yet")]
     IdempotencyInFlight,
+    /// The email can be neither canceled nor rescheduled any more.
+    #[error(transparent)]
+    Unchangeable(#[from] Unchangeable),
     /// `DATABASE_URL` cannot be used.
     #[error("DATABASE_URL cannot be used: {0}")]
     Address(String),

@@ -102,6 +102,7 @@ table! {
         metadata -> Jsonb,
         created_at -> Timestamptz,
         delivered_at -> Nullable<Timestamptz>,
+        scheduled_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -205,6 +205,7 @@ impl<'a> OutcomeRow<'a> {
             RecipientState::Failed { reason, .. } => Self { text: reason, ..row },
             RecipientState::Queued(_) => Self { kind: EventKind::Deferred, ..row },
             RecipientState::Suppressed => Self { kind: EventKind::Suppressed, ..row },
+            RecipientState::Canceled { .. } => Self { kind: EventKind::Canceled, ..row },
         }
     }
 }

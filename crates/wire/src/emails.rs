@@ -36,7 +36,7 @@ pub struct EmailView<'a> {
     priority: &'static str,
     /// The template that it was made from: no email has one yet.
     template_id: Option<&'a str>,
-    /// When it was to be sent: no email waits for a time yet.
+    /// When it is, or was, to be sent, if not at once.
     scheduled_at: Option<Timestamp>,
     recipients: Vec<RecipientView<'a>>,
     events: Vec<EventView<'a>>,
@@ -104,7 +104,7 @@ impl<'a> From<&'a Email> for EmailView<'a> {
             metadata: email.metadata.entries(),
             priority: email.priority.as_str(),
             template_id: None,
-            scheduled_at: None,
+            scheduled_at: email.scheduled_at.map(Timestamp),
             recipients: email.recipients.iter().map(RecipientView::from).collect(),
             events: email.events.iter().map(EventView::from).collect(),
         }
@@ -185,6 +185,7 @@ mod tests {
             html: None,
             metadata: Metadata::new(BTreeMap::from([("order".to_owned(), "7".to_owned())])).unwrap(),
             priority: Priority::Normal,
+            scheduled_at: Some(datetime!(2026-01-02 04:00 UTC)),
             recipients: vec![RecipientRecord {
                 address: "a@x.example".parse().unwrap(),
                 kind: RecipientKind::To,
@@ -212,7 +213,7 @@ mod tests {
                 "id": "msg_01h455vb4pex5vsknk084sn02q", "status": "bounced", "from": "Shop <shop@x.example>", "to": ["a@x.example"], "cc": [],
                 "bcc": ["B <b@x.example>"], "reply_to": ["r@x.example"], "subject": "s", "html": null, "text": "t",
                 "tags": ["welcome", {"name": "kind", "value": "mail"}], "metadata": {"order": "7"}, "priority": "normal", "mode": "live",
-                "template_id": null, "scheduled_at": null, "api_key_id": "key_default", "created_at": "2026-01-02T03:04:00.000Z",
+                "template_id": null, "scheduled_at": "2026-01-02T04:00:00.000Z", "api_key_id": "key_default", "created_at": "2026-01-02T03:04:00.000Z",
                 "delivered_at": null,
                 "recipients": [{"address": "a@x.example", "kind": "to", "status": "bounced", "attempts": 1,
                     "last_response": "550 no such user", "bounce_type": "hard"}],

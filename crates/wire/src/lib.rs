@@ -54,7 +54,7 @@ pub use failure::ErrorBody;
 pub use keys::{CreateKey, EmailsLeft, KeyCreated, KeyRevoked, KeyView, LimitsLeft, Me, RateLeft, RotateKey, UpdateKey};
 pub use list::{List, Pagination};
 pub use request_error::RequestError;
-pub use send::{EmailAccepted, SendEmail};
+pub use send::{EmailAccepted, RescheduleEmail, SendEmail};
 pub use status::{Allowed, Fine, HealthView};
 pub use suppressions::{CreateSuppression, SuppressionDeleted, SuppressionView};
 pub use tenants::{CreateTenant, TenantDeleted, TenantView, UpdateTenant};

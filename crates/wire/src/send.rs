@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use selfmx_domain::{Attachment, CustomHeader, Draft, DraftParts, EmailId, Fingerprint, Limits, Mailbox, Metadata, SenderDefaults, Tag};
+use selfmx_domain::{
+    Attachment, CustomHeader, Draft, DraftParts, EmailId, EmailStatus, Fingerprint, Limits, Mailbox, Metadata, SenderDefaults, Tag,
+};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -43,7 +45,8 @@ impl SendEmail {
         let reply_to = fields.take("reply_to");
         let (text, html) = (fields.take("text"), fields.take("html"));
         let (headers, attachments) = (fields.take("headers"), fields.take("attachments"));
-        let (tags, metadata, priority) = (fields.take("tags"), fields.take("metadata"), fields.take("priority"));
+        let (tags, metadata) = (fields.take("tags"), fields.take("metadata"));
+        let (priority, scheduled_at) = (fields.take("priority"), fields.take("scheduled_at"));
         fields.end()?;
         Ok(Self(DraftParts {
             from: from.optional(Field::parsed)?,
@@ -59,6 +62,7 @@ impl SendEmail {
             tags: tags.many(tag)?,
             metadata: metadata.optional(read_metadata)?.unwrap_or_default(),
             priority: priority.optional(Field::parsed)?.unwrap_or_default(),
+            scheduled_at: scheduled_at.optional(Field::time)?,
         }))
     }
 
@@ -72,19 +76,43 @@ impl SendEmail {
     }
 }
 
-/// The answer to an email that was accepted: `{id, status, created_at}`.
+/// `PATCH /v1/emails/{id}`: when it is to be sent instead.
+#[derive(Clone, Copy, Debug)]
+pub struct RescheduleEmail {
+    /// The time. Whether it is one to come is for the store's clock to say.
+    pub scheduled_at: OffsetDateTime,
+}
+
+impl RescheduleEmail {
+    /// Reads the body.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] names the field that is unknown, missing or wrong.
+    pub fn read(body: &[u8]) -> Result<Self, RequestError> {
+        let mut fields = Fields::of_body(body)?;
+        let scheduled_at = fields.take("scheduled_at");
+        fields.end()?;
+        Ok(Self { scheduled_at: scheduled_at.required()?.time()? })
+    }
+}
+
+/// What whoever may send is told of an email that was accepted, rescheduled or canceled: `{id, status, created_at, scheduled_at}`.
 #[derive(Debug, Serialize)]
 pub struct EmailAccepted {
     id: String,
     status: &'static str,
     created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduled_at: Option<Timestamp>,
 }
 
 impl EmailAccepted {
-    /// The email `id`, accepted at `created_at`.
+    /// The email `id` of this status, accepted at `created_at`, to be sent at `scheduled_at` if not at once.
     #[must_use]
-    pub fn new(id: EmailId, created_at: OffsetDateTime) -> Self {
-        Self { id: id.to_string(), status: selfmx_domain::EmailStatus::Queued.as_str(), created_at: Timestamp(created_at) }
+    pub fn new(id: EmailId, status: EmailStatus, created_at: OffsetDateTime, scheduled_at: Option<OffsetDateTime>) -> Self {
+        let (id, status) = (id.to_string(), status.as_str());
+        Self { id, status, created_at: Timestamp(created_at), scheduled_at: scheduled_at.map(Timestamp) }
     }
 }
 

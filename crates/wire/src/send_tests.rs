@@ -1,11 +1,11 @@
 //! Tests of what `POST /v1/send` reads.
 
 use proptest::prelude::*;
-use selfmx_domain::{Draft, Limits, Mailbox, Priority, Problem, RecipientKind, SenderDefaults};
+use selfmx_domain::{Draft, EmailStatus, Limits, Mailbox, Priority, Problem, RecipientKind, SenderDefaults};
 use serde_json::{Value, json};
 use time::macros::datetime;
 
-use crate::{EmailAccepted, RequestError, SendEmail};
+use crate::{EmailAccepted, RequestError, RescheduleEmail, SendEmail};
 
 fn draft(body: &Value) -> Result<Draft, RequestError> {
     draft_by(body, &SenderDefaults::default())
@@ -40,7 +40,7 @@ fn every_field_of_the_contract_is_read() {
             {"filename": "a.txt", "content": "aGk="},
             {"filename": "logo.png", "content": "AAEC", "content_type": "image/png", "content_id": "logo"}
         ],
-        "tags": ["welcome", {"name": "kind", "value": "mail"}], "metadata": {"order": "7"}, "priority": "high"
+        "tags": ["welcome", {"name": "kind", "value": "mail"}], "metadata": {"order": "7"}, "priority": "high", "scheduled_at": "2026-01-03T05:04:00+02:00"
     });
     let draft = draft(&body).unwrap();
     assert_eq!(draft.from().to_string(), "Shop <shop@x.example>");
@@ -56,7 +56,7 @@ fn every_field_of_the_contract_is_read() {
     assert_eq!(draft.attachments()[1].content_id.as_ref().map(|id| id.as_str()), Some("logo"));
     assert_eq!(draft.tags()[1].value(), Some("mail"));
     assert_eq!(draft.metadata().entries()["order"], "7");
-    assert_eq!(draft.priority(), Priority::High);
+    assert_eq!((draft.priority(), draft.scheduled_at()), (Priority::High, Some(datetime!(2026-01-03 03:04 UTC))));
 }
 
 #[test]
@@ -111,6 +111,8 @@ fn what_is_wrong_is_named_by_its_path() {
         ("tags", json!("a"), "tags"),
         ("metadata", json!({"a": 1}), "metadata.a"),
         ("priority", json!("urgent"), "priority"),
+        ("scheduled_at", json!("tomorrow"), "scheduled_at"),
+        ("scheduled_at", json!(1_800_000_000), "scheduled_at"),
     ] {
         assert_eq!(refused(name, value.clone()).field(), Some(field), "{name}: {value}");
     }
@@ -118,18 +120,36 @@ fn what_is_wrong_is_named_by_its_path() {
 
 #[test]
 fn what_this_version_does_not_have_is_unknown_and_not_ignored() {
-    for name in ["template_id", "template_data", "scheduled_at", "To", "form"] {
+    for name in ["template_id", "template_data", "To", "form"] {
         assert_eq!(refused(name, json!("x")), RequestError::Unknown { field: name.to_owned() });
     }
 }
 
 #[test]
 fn an_acceptance_is_shown_as_in_the_contract() {
-    let accepted = EmailAccepted::new("msg_01h455vb4pex5vsknk084sn02q".parse().unwrap(), datetime!(2026-01-02 03:04:05.678 UTC));
+    let id = "msg_01h455vb4pex5vsknk084sn02q".parse().unwrap();
+    let shown = |status, scheduled_at| {
+        serde_json::to_string(&EmailAccepted::new(id, status, datetime!(2026-01-02 03:04:05.678 UTC), scheduled_at)).unwrap()
+    };
     assert_eq!(
-        serde_json::to_string(&accepted).unwrap(),
+        shown(EmailStatus::Queued, None),
         r#"{"id":"msg_01h455vb4pex5vsknk084sn02q","status":"queued","created_at":"2026-01-02T03:04:05.678Z"}"#
     );
+    assert_eq!(
+        shown(EmailStatus::Scheduled, Some(datetime!(2026-01-03 05:04 +2))),
+        r#"{"id":"msg_01h455vb4pex5vsknk084sn02q","status":"scheduled","created_at":"2026-01-02T03:04:05.678Z","scheduled_at":"2026-01-03T03:04:00.000Z"}"#
+    );
+}
+
+#[test]
+fn rescheduling_takes_a_time_and_nothing_else() {
+    let read = |body: &Value| RescheduleEmail::read(&serde_json::to_vec(body).unwrap());
+    assert_eq!(read(&json!({"scheduled_at": "2026-01-03T03:04:00Z"})).unwrap().scheduled_at, datetime!(2026-01-03 03:04 UTC));
+    for body in [json!({}), json!({"scheduled_at": null}), json!({"scheduled_at": "soon"}), json!({"scheduled_at": 7})] {
+        assert_eq!(read(&body).unwrap_err().field(), Some("scheduled_at"), "{body}");
+    }
+    let more = json!({"scheduled_at": "2026-01-03T03:04:00Z", "subject": "s"});
+    assert_eq!(read(&more).unwrap_err(), RequestError::Unknown { field: "subject".to_owned() });
 }
 
 fn any_body() -> impl Strategy<Value = Value> {

@@ -29,6 +29,7 @@ mod operation;
 mod process;
 mod quota;
 mod repeated;
+mod scheduled;
 mod seed;
 mod send;
 mod smtp;

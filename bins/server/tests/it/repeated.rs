@@ -6,7 +6,7 @@ use selfmx_testing::HttpAnswer;
 use serde_json::{Value, json};
 
 use crate::process::{KEY, Server};
-use crate::world::{World, email, fault, text};
+use crate::world::{World, email, fault, in_seconds, text};
 
 /// Sends octets to `path` with these keys; no idempotency key where it is empty.
 async fn sent_to(server: &Server, path: &str, secret: &str, key: &str, octets: &str) -> HttpAnswer {
@@ -61,6 +61,21 @@ async fn a_request_that_is_repeated_gets_the_first_answer_also_after_a_restart()
     assert_ne!(sent(&world.server, KEY, "order-8", &body).await.json()["id"], id);
     assert_ne!(sent(&world.server, KEY, "", &body).await.json()["id"], id);
     assert_eq!(count(&world).await, "3");
+}
+
+/// Its answer says for when it was, also when that has passed.
+#[tokio::test]
+async fn a_scheduled_request_is_repeated_as_any_other() {
+    let world = World::start().await;
+    let body = email(&json!({"scheduled_at": in_seconds(3600)}));
+    let first = sent(&world.server, KEY, "order-7", &body).await;
+    assert_eq!((is_replayed(&first), first.json()["status"].clone()), (false, json!("scheduled")));
+    let again = sent(&world.server, KEY, "order-7", &body).await;
+    assert_eq!((is_replayed(&again), &again.body), (true, &first.body));
+    let past = email(&json!({"scheduled_at": in_seconds(-3600)}));
+    assert_eq!(fault(&sent(&world.server, KEY, "order-7", &past).await).1, "idempotency_conflict");
+    assert_eq!(fault(&sent(&world.server, KEY, "order-8", &past).await).1, "invalid_request");
+    assert!(!is_replayed(&sent(&world.server, KEY, "order-8", &body).await));
 }
 
 #[tokio::test]

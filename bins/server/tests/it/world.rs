@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use selfmx_testing::{Database, HttpAnswer, Sink};
+use selfmx_domain::Clock as _;
+use selfmx_testing::{Database, HttpAnswer, Sink, SystemClock};
 use serde_json::{Value, json};
 
 use crate::process::{KEY, Server, database, eventually};
@@ -117,7 +119,7 @@ impl World {
 
     /// An email as soon as nothing is left to do for it.
     pub(crate) async fn settled(&self, id: &str) -> Value {
-        self.email_when(id, |email| !["queued", "sending"].contains(&email["status"].as_str().unwrap())).await
+        self.email_when(id, |email| !["scheduled", "queued", "sending"].contains(&email["status"].as_str().unwrap())).await
     }
 }
 
@@ -131,6 +133,14 @@ pub(crate) fn email(changes: &Value) -> Value {
         }
     }
     email
+}
+
+/// A time so many seconds from now, as requests write it.
+pub(crate) fn in_seconds(seconds: i64) -> String {
+    let moved = Duration::from_secs(seconds.unsigned_abs());
+    let time = if seconds < 0 { SystemClock.now() - moved } else { SystemClock.now() + moved };
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())
 }
 
 /// A JSON string's text.

@@ -1,9 +1,9 @@
-//! Emails as they are read back.
+//! Emails as they are read back, canceled and rescheduled.
 
-use selfmx_app::App;
+use selfmx_app::{App, RecalledEmail};
 use selfmx_auth::{Permit, needs};
 use selfmx_domain::{EmailFilter, PageStart, Tag};
-use selfmx_wire::{EmailSummaryView, EmailView, List, Pagination};
+use selfmx_wire::{EmailAccepted, EmailSummaryView, EmailView, List, Pagination, RescheduleEmail};
 
 use crate::{Answer, Call, Failure, Query, Reply};
 
@@ -31,6 +31,25 @@ pub(crate) async fn find(permit: Permit<needs::LogsRead>, call: Call<App>) -> An
 pub(crate) async fn raw(permit: Permit<needs::LogsRead>, call: Call<App>) -> Answer {
     let message = call.state().email_raw(&permit, call.id()?).await?;
     Ok(Reply::octets("message/rfc822", message))
+}
+
+/// `PATCH /v1/emails/{id}`: when it is to be sent instead.
+pub(crate) async fn reschedule(permit: Permit<needs::Send>, mut call: Call<App>) -> Answer {
+    let id = call.id()?;
+    // Before the body is looked at: what is not there answers so, whatever the body.
+    call.state().email_expect(&permit, id).await?;
+    let request = call.read(RescheduleEmail::read).await?;
+    answer(&call.state().email_reschedule(&permit, id, request.scheduled_at).await?)
+}
+
+/// `POST /v1/emails/{id}/cancel`.
+pub(crate) async fn cancel(permit: Permit<needs::Send>, call: Call<App>) -> Answer {
+    answer(&call.state().email_cancel(&permit, call.id()?).await?)
+}
+
+/// Whoever may send need not be one who may read: no more than the answer to sending told.
+fn answer(email: &RecalledEmail) -> Answer {
+    Reply::ok(&EmailAccepted::new(email.id, email.status, email.created_at, email.scheduled_at))
 }
 
 fn filter(query: &Query) -> Result<EmailFilter, Failure> {

@@ -22,6 +22,6 @@ pub(crate) async fn send(permit: Permit<needs::Send>, mut call: Call<App>) -> An
     };
     let draft = request.into_draft(call.state().limits(), &permit.tenant_then().profile.defaults)?;
     let accepted = call.state().email_send(&permit, draft, idempotency).await?;
-    let reply = Reply::accepted(&EmailAccepted::new(accepted.id, accepted.created_at))?;
+    let reply = Reply::accepted(&EmailAccepted::new(accepted.id, accepted.status(), accepted.created_at, accepted.scheduled_at))?;
     Ok(if accepted.repeated { reply.with(REPLAYED, HeaderValue::from_static("true")) } else { reply })
 }

@@ -3,10 +3,11 @@
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{Array, Binary, Bool, Jsonb, Nullable, SmallInt, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Bool, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_domain::{EventId, Priority};
 use serde_json::Value;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::repeat::{Look, digest_of};
@@ -33,6 +34,7 @@ pub(super) struct Insert<'a> {
     htmls: Vec<Option<&'a str>>,
     messages: Vec<&'a [u8]>,
     events: Vec<Uuid>,
+    scheduled: Vec<Option<OffsetDateTime>>,
     /// Of idempotency keys.
     digests: Vec<Option<Vec<u8>>>,
     fingerprints: Vec<Option<&'a [u8]>>,
@@ -73,6 +75,7 @@ impl<'a> Insert<'a> {
         self.htmls.push(draft.body().html());
         self.messages.push(message);
         self.events.push(event().as_uuid());
+        self.scheduled.push(draft.scheduled_at());
         self.digests.push(digest_of(acceptance));
         self.fingerprints.push(idempotency.as_ref().map(|idempotency| idempotency.fingerprint.0.as_slice()));
         self.limited |= consented.is_limited();
@@ -123,10 +126,10 @@ impl<'a> Insert<'a> {
     }
 }
 
-/// Whether an email was not accepted though its tenant may send and its key is free: it goes beyond the quota, or, where none was counted, its tenant or
+/// Whether an email was not accepted though its tenant may send, its time is right and its key is free: it goes beyond the quota, or, where none was counted, its tenant or
 /// another of the statement's has a quota since its key was recognised.
 fn is_over(row: &Row) -> bool {
-    row.created_at.is_none() && row.status.as_deref() == Some(ACTIVE) && !row.lost
+    row.created_at.is_none() && row.status.as_deref() == Some(ACTIVE) && row.untimely.is_none() && !row.lost
 }
 
 /// The order in the queue, as the table has it.
@@ -168,7 +171,9 @@ impl Insert<'_> {
         out.push_sql(", ");
         out.push_bind_param::<Array<Jsonb>, _>(&self.metadata)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.events)
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.events)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.scheduled)
     }
 
     pub(super) fn walk_keys<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {

@@ -6,14 +6,14 @@ use aws_lc_rs::digest;
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Binary, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::System;
 use selfmx_domain::EmailId;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Acceptance, Accepted, Verdict};
+use super::{Acceptance, Accepted};
 use crate::store::change;
 use crate::{Error, Store};
 
@@ -37,12 +37,12 @@ pub(super) struct Look {
     digests: Vec<Vec<u8>>,
 }
 
-/// Tenant, digest, fingerprint, email and when it was accepted.
-pub(super) type Winner = (Uuid, Vec<u8>, Vec<u8>, Uuid, OffsetDateTime);
+/// Tenant, digest, fingerprint, email, when it was accepted and for when.
+pub(super) type Winner = (Uuid, Vec<u8>, Vec<u8>, Uuid, OffsetDateTime, Option<OffsetDateTime>);
 
 impl Look {
-    pub(super) fn of(acceptances: &[&Acceptance]) -> Self {
-        let keyed = acceptances.iter().filter_map(|asked| Some((asked.consented.tenant().as_uuid(), digest_of(asked)?)));
+    pub(super) fn of<'a>(acceptances: impl Iterator<Item = &'a Acceptance>) -> Self {
+        let keyed = acceptances.filter_map(|asked| Some((asked.consented.tenant().as_uuid(), digest_of(asked)?)));
         let (tenants, digests) = keyed.unzip();
         Self { tenants, digests }
     }
@@ -88,7 +88,7 @@ impl QueryId for Found<'_> {
 
 impl QueryFragment<Pg> for Found<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT k.tenant_id, k.digest, k.fingerprint, k.email_id, k.created_at FROM ");
+        out.push_sql("SELECT k.tenant_id, k.digest, k.fingerprint, k.email_id, k.created_at, k.scheduled_at FROM ");
         self.0.walk_ast(out.reborrow())?;
         out.push_sql(
             " JOIN idempotency_keys k ON k.tenant_id = l.tenant_id AND k.digest = l.digest WHERE k.created_at > now() - interval '24 hours'",
@@ -98,7 +98,7 @@ impl QueryFragment<Pg> for Found<'_> {
 }
 
 impl Query for Found<'_> {
-    type SqlType = (SqlUuid, Binary, Binary, SqlUuid, Timestamptz);
+    type SqlType = (SqlUuid, Binary, Binary, SqlUuid, Timestamptz, Nullable<Timestamptz>);
 }
 
 impl<C> diesel::RunQueryDsl<C> for Found<'_> {}
@@ -123,18 +123,19 @@ impl QueryFragment<Pg> for Free<'_> {
 impl<C> diesel::RunQueryDsl<C> for Free<'_> {}
 
 /// What was accepted under some keys.
+#[derive(Default)]
 pub(super) struct Winners(HashMap<(Uuid, Vec<u8>), (Vec<u8>, Accepted)>);
 
 impl Winners {
     pub(super) fn new(rows: Vec<Winner>) -> Self {
-        let rows = rows.into_iter().map(|(tenant, digest, fingerprint, email, created_at)| {
-            ((tenant, digest), (fingerprint, Accepted { id: EmailId::from_uuid(email), created_at, repeated: true }))
+        let rows = rows.into_iter().map(|(tenant, digest, fingerprint, email, created_at, scheduled_at)| {
+            ((tenant, digest), (fingerprint, Accepted { id: EmailId::from_uuid(email), created_at, scheduled_at, repeated: true }))
         });
         Self(rows.collect())
     }
 
     /// What is to be told of this email; `None`: nothing was accepted under its key.
-    pub(super) fn of(&self, acceptance: &Acceptance) -> Verdict {
+    pub(super) fn of(&self, acceptance: &Acceptance) -> Option<Result<Accepted, Error>> {
         let wanted = acceptance.idempotency.as_ref()?.fingerprint.0;
         let (fingerprint, accepted) = self.0.get(&(acceptance.consented.tenant().as_uuid(), digest_of(acceptance)?))?;
         Some(if *fingerprint == wanted { Ok(*accepted) } else { Err(Error::IdempotencyConflict) })

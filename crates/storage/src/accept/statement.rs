@@ -18,10 +18,14 @@ pub(super) struct Row {
     pub(super) id: Uuid,
     /// When it was accepted, if it was.
     pub(super) created_at: Option<OffsetDateTime>,
+    /// When it is to be sent, if it was accepted and not for at once.
+    pub(super) scheduled_at: Option<OffsetDateTime>,
     /// Its tenant's.
     pub(super) status: Option<String>,
     /// How many seconds are left of the day.
     pub(super) until_tomorrow: f64,
+    /// What is wrong with the time that it is scheduled for.
+    pub(super) untimely: Option<String>,
     /// Whether its idempotency key is another's.
     pub(super) lost: bool,
 }
@@ -38,20 +42,20 @@ impl<const COUNTED: bool, const KEYED: bool> QueryId for Statement<'_, COUNTED, 
 }
 
 impl<const COUNTED: bool, const KEYED: bool> Query for Statement<'_, COUNTED, KEYED> {
-    type SqlType = (SqlUuid, Nullable<Timestamptz>, Nullable<Text>, Double, Bool);
+    type SqlType = (SqlUuid, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Text>, Double, Nullable<Text>, Bool);
 }
 
 impl<C, const COUNTED: bool, const KEYED: bool> diesel::RunQueryDsl<C> for Statement<'_, COUNTED, KEYED> {}
 
 impl<const COUNTED: bool, const KEYED: bool> QueryFragment<Pg> for Statement<'_, COUNTED, KEYED> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH input AS (SELECT * FROM unnest(");
+        out.push_sql(INPUT);
         self.0.walk_emails(out.reborrow())?;
         if KEYED {
             out.push_sql(", ");
             self.0.walk_keys(out.reborrow())?;
         }
-        out.push_sql(INPUT);
+        out.push_sql(NAMED);
         out.push_sql(if KEYED { ", digest, fingerprint" } else { "" });
         out.push_sql(HOLDER);
         self.0.walk_tenants(out.reborrow())?;
@@ -86,21 +90,29 @@ impl<const COUNTED: bool, const KEYED: bool> Statement<'_, COUNTED, KEYED> {
     }
 
     fn push_active(out: &mut AstPass<'_, '_, Pg>) {
-        out.push_sql("FROM input i JOIN holder h ON h.id = i.tenant_id WHERE h.status = 'active'");
+        out.push_sql("FROM input i JOIN holder h ON h.id = i.tenant_id WHERE h.status = 'active' AND i.untimely IS NULL");
         if !COUNTED {
             out.push_sql(UNLIMITED);
         }
     }
 
     fn push_lost(out: &mut AstPass<'_, '_, Pg>) {
-        out.push_sql(if KEYED { "i.digest IS NOT NULL AND i.id NOT IN (SELECT email_id FROM won)" } else { "false" });
+        out.push_sql(if KEYED {
+            "i.digest IS NOT NULL AND i.untimely IS NULL AND i.id NOT IN (SELECT email_id FROM won)"
+        } else {
+            "false"
+        });
         if KEYED && !COUNTED {
             out.push_sql(UNLIMITED);
         }
     }
 }
 
-const INPUT: &str = ") WITH ORDINALITY AS t(id, tenant_id, api_key_id, mode, priority, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, event_id";
+/// A time that has come, or has just passed, is no schedule.
+const INPUT: &str = "WITH input AS (SELECT *, CASE WHEN given_at > now() THEN given_at END AS scheduled_at, \
+CASE WHEN given_at < now() - interval '1 minute' THEN 'past' WHEN given_at > now() + interval '30 days' THEN 'ahead' END AS untimely FROM unnest(";
+
+const NAMED: &str = ") WITH ORDINALITY AS t(id, tenant_id, api_key_id, mode, priority, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, event_id, given_at";
 
 /// No lock is taken: a tenant's row is shared by all its mail. Whoever is suspended while this runs is suspended after it.
 const HOLDER: &str =
@@ -111,11 +123,11 @@ const UNLIMITED: &str = " AND NOT EXISTS (SELECT FROM holder WHERE per_day IS NO
 
 /// The keys are taken in one order everywhere, and before quotas are counted, so that no two statements wait for each other. Whoever finds one that is being
 /// taken waits for its commit; by then the row is the newest, which no snapshot has: a condition decides by it and no other.
-const WON: &str = "won AS (INSERT INTO idempotency_keys AS k (tenant_id, digest, fingerprint, email_id) SELECT DISTINCT ON (i.tenant_id, i.digest) i.tenant_id, i.digest, i.fingerprint, i.id ";
+const WON: &str = "won AS (INSERT INTO idempotency_keys AS k (tenant_id, digest, fingerprint, email_id, scheduled_at) SELECT DISTINCT ON (i.tenant_id, i.digest) i.tenant_id, i.digest, i.fingerprint, i.id, i.scheduled_at ";
 
 /// One that is too old is taken over.
 const KEPT: &str = " AND i.digest IS NOT NULL ORDER BY i.tenant_id, i.digest, i.turn \
-ON CONFLICT (tenant_id, digest) DO UPDATE SET fingerprint = excluded.fingerprint, email_id = excluded.email_id, created_at = excluded.created_at \
+ON CONFLICT (tenant_id, digest) DO UPDATE SET fingerprint = excluded.fingerprint, email_id = excluded.email_id, scheduled_at = excluded.scheduled_at, created_at = excluded.created_at \
 WHERE k.created_at <= now() - interval '24 hours' RETURNING email_id), ";
 
 /// Numbered for each tenant, those that count and those that do not apart from each other.
@@ -138,9 +150,9 @@ const BARRED: &str = "coalesce((SELECT true FROM suppressions s WHERE s.tenant_i
 /// An email whose recipients are all suppressed has nothing left to do.
 const ACCEPTED: &str = ") AS r(email_id, ordinal, tenant_id, kind, name, address, event_id)), \
 open AS MATERIALIZED (SELECT a.*, a.id IN (SELECT email_id FROM recipient WHERE NOT barred) AS waits FROM allowed a), \
-accepted AS (INSERT INTO emails (id, tenant_id, api_key_id, mode, priority, status, smtputf8, from_name, from_address, subject, reply_to, tags, metadata) \
-SELECT id, tenant_id, api_key_id, mode, priority, CASE WHEN waits THEN 'queued' ELSE 'failed' END, smtputf8, from_name, from_address, subject, reply_to, tags, metadata FROM open RETURNING id, created_at), \
-work AS (INSERT INTO queue (email_id, tenant_id, priority) SELECT id, tenant_id, priority FROM open WHERE waits), \
+accepted AS (INSERT INTO emails (id, tenant_id, api_key_id, mode, priority, status, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, scheduled_at) \
+SELECT id, tenant_id, api_key_id, mode, priority, CASE WHEN waits THEN 'queued' ELSE 'failed' END, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, scheduled_at FROM open RETURNING id, created_at, scheduled_at), \
+work AS (INSERT INTO queue (email_id, tenant_id, priority, due_at) SELECT id, tenant_id, priority, coalesce(scheduled_at, now()) FROM open WHERE waits), \
 happened AS (INSERT INTO events (email_id, id, tenant_id, kind, ordinal, attempt) SELECT id, event_id, tenant_id, 'queued', NULL, 0 FROM open \
 UNION ALL SELECT r.email_id, r.event_id, r.tenant_id, 'suppressed', r.ordinal, 0 FROM recipient r WHERE r.barred AND r.email_id IN (SELECT id FROM open)), \
 told AS (INSERT INTO recipients (email_id, ordinal, tenant_id, kind, name, address, status) SELECT email_id, ordinal, tenant_id, kind, name, address, \
@@ -148,7 +160,7 @@ CASE WHEN barred THEN 'suppressed' ELSE 'queued' END FROM recipient WHERE email_
 said AS (INSERT INTO messages (email_id, text, html, raw) SELECT m.* FROM unnest(";
 
 const ANSWER: &str = ") AS m(email_id, text, html, raw) WHERE m.email_id IN (SELECT id FROM open)) \
-SELECT i.id, a.created_at, h.status, \
-GREATEST(0, extract(epoch FROM date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day' - clock_timestamp() AT TIME ZONE 'UTC'))::float8, ";
+SELECT i.id, a.created_at, a.scheduled_at, h.status, \
+GREATEST(0, extract(epoch FROM date_trunc('day', now() AT TIME ZONE 'UTC') + interval '1 day' - clock_timestamp() AT TIME ZONE 'UTC'))::float8, i.untimely, ";
 
 const ANSWERED: &str = " FROM input i LEFT JOIN accepted a ON a.id = i.id LEFT JOIN holder h ON h.id = i.tenant_id ORDER BY i.turn";

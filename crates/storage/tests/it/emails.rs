@@ -90,7 +90,7 @@ async fn advance_random(place: &Place, entropy: &SeededEntropy, known: &mut [Kno
 fn random_filter(entropy: &SeededEntropy, known: &[Known]) -> EmailFilter {
     let sometimes = || entropy.below(3) == 0;
     let instant = || known[usize::try_from(entropy.below(known.len() as u64)).unwrap()].created_at;
-    let status = EmailStatus::ALL[usize::try_from(entropy.below(5)).unwrap()];
+    let status = EmailStatus::ALL[usize::try_from(entropy.below(7)).unwrap()];
     EmailFilter {
         status: sometimes().then_some(status),
         from: sometimes().then(|| picked(entropy, &SENDERS).parse().unwrap()),

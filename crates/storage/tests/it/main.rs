@@ -24,6 +24,7 @@ mod pool;
 mod queue;
 mod quota;
 mod repeat;
+mod schedule;
 mod server;
 mod settle;
 mod suppressions;

@@ -34,6 +34,8 @@ pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
         ("GET" | "DELETE", _) | ("POST", "/v1/test-smtp") => None,
         ("PATCH", "/v1/api-keys/{id}") => Some(json!({"name": "Changed"})),
         ("POST", "/v1/api-keys/{id}/rotate") => Some(json!({})),
+        ("PATCH", "/v1/emails/{id}") => Some(json!({"scheduled_at": crate::world::in_seconds(7200)})),
+        ("POST", "/v1/emails/{id}/cancel") => None,
         // Whoever may make keys holds what this one is to hold.
         ("POST", "/v1/api-keys") => Some(json!({"name": "Made", "permissions": ["api-keys:write"]})),
         ("POST", "/v1/send") => Some(crate::world::email(&json!({}))),
@@ -80,7 +82,8 @@ pub(crate) async fn make(world: &World, tenants: &Tenants, pattern: &str, whose:
         return key.id;
     }
     if pattern.starts_with("/v1/emails/") {
-        return world.send_as(&key.secret, json!({})).await;
+        // It waits, so that it can be put off or called off.
+        return world.send_as(&key.secret, json!({"scheduled_at": crate::world::in_seconds(3600)})).await;
     }
     panic!("say here what the id in {pattern} names")
 }
