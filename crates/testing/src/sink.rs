@@ -9,6 +9,8 @@ mod ledger;
 mod misdeeds;
 mod script;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
