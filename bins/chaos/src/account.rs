@@ -131,7 +131,7 @@ fn tears(request: Option<&Request>, state: Option<&State>, copies: &[&Delivery])
 /// Whether the first copy was open at the disturbance: on its way in the hands of whom it hit, and not yet recorded; and the second came of it.
 fn explains(disturbance: &Disturbance, first: &Delivery, second: &Delivery) -> bool {
     disturbance.open.contains(&first.recipient)
-        && (disturbance.since..=disturbance.ended).contains(&first.came)
+        && (disturbance.since..=disturbance.arrived).contains(&first.came)
         && second.came >= disturbance.began
 }
 

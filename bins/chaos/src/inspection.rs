@@ -1,6 +1,6 @@
 //! What the database says, asked past the product.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::ledger::{Books, State};
 use crate::postgres::Postgres;
 
 /// Whose attempts are open: a lease is held that has not run out.
-const OPEN: &str = "SELECT r.address FROM recipients r JOIN queue q USING (email_id) WHERE q.lease_token IS NOT NULL AND q.due_at > now() AND r.status = 'queued'";
+const OPEN: &str = "SELECT q.lease_token, r.address FROM recipients r JOIN queue q USING (email_id) WHERE q.lease_token IS NOT NULL AND q.due_at > now() AND r.status = 'queued'";
 
 const STATES: &str = "SELECT r.address, r.status, (coalesce(r.reply_text, '') <> '' OR r.reply_code IS NOT NULL)::int, \
     (r.status = 'queued' AND EXISTS (SELECT FROM queue q WHERE q.email_id = r.email_id))::int FROM recipients r";
@@ -36,7 +36,13 @@ const MISFITS: [(&str, &str); 7] = [
 
 /// The recipients whose attempts are open.
 pub(crate) async fn open(postgres: &Postgres) -> Result<BTreeSet<String>, Failure> {
-    Ok(postgres.texts(OPEN).await?.into_iter().collect())
+    Ok(open_by_token(postgres).await?.into_values().collect())
+}
+
+/// The same, by the tokens of their leases; each mail here has one recipient.
+pub(crate) async fn open_by_token(postgres: &Postgres) -> Result<BTreeMap<String, String>, Failure> {
+    let rows = postgres.rows(OPEN).await?.into_iter().filter_map(|row| <[String; 2]>::try_from(row).ok());
+    Ok(rows.map(|[token, address]| (token, address)).collect())
 }
 
 /// What is recorded of each recipient.

@@ -58,6 +58,8 @@ pub(crate) struct Disturbance {
     pub(crate) began: Moment,
     /// When it was over.
     pub(crate) ended: Moment,
+    /// When the last of what had been on its way may have arrived.
+    pub(crate) arrived: Moment,
     /// The recipients whose attempts were open then: they alone may get their mail twice for it.
     pub(crate) open: BTreeSet<String>,
 }

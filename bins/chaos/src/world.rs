@@ -1,5 +1,6 @@
 //! Everything that a scenario has: a database, a relay, servers, and the ledgers.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,6 +21,11 @@ use crate::stage::{Build, Defence, Stage};
 /// How often it is looked whether something has changed of which nobody tells.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
+/// How long the database needs for what it was asked last.
+pub(crate) const FINISHED: Duration = Duration::from_millis(300);
+/// How long octets that have left one process may take to be read by another.
+pub(crate) const ON_THE_WAY: Duration = Duration::from_millis(1000);
+
 /// A running system with its ledgers.
 pub(crate) struct World {
     pub(crate) stage: Stage,
@@ -31,6 +37,8 @@ pub(crate) struct World {
     requests: LedgerFile,
     servers: watch::Sender<Vec<SocketAddr>>,
     disturbances: Vec<Disturbance>,
+    /// The tokens of leases that each server has left behind when it died.
+    dead: BTreeMap<usize, BTreeSet<String>>,
 }
 
 impl World {
@@ -55,8 +63,18 @@ impl World {
         }
         let requests = LedgerFile::create(stage.folder.join("requests.jsonl"))?;
         let chance = SeededEntropy::new(stage.seed);
-        let world =
-            Self { stage, watch, chance, postgres, relay, nodes, requests, servers: watch::Sender::default(), disturbances: vec![] };
+        let world = Self {
+            stage,
+            watch,
+            chance,
+            postgres,
+            relay,
+            nodes,
+            requests,
+            servers: watch::Sender::default(),
+            disturbances: vec![],
+            dead: BTreeMap::new(),
+        };
         world.announce();
         Ok(world)
     }
@@ -80,12 +98,18 @@ impl World {
     pub(crate) async fn kill(&mut self, number: usize) -> Result<(), Failure> {
         let (watch, since, began) = (self.watch, self.node(number)?.since(), self.watch.now());
         self.node(number)?.kill().await?;
-        let open = inspection::open(&self.postgres).await?;
+        let mut open = inspection::open_by_token(&self.postgres).await?;
+        // What was in the hands of one that died before is not in the hands of this one.
+        let dead = self.dead.entry(number).or_default();
+        let known = dead.clone();
+        dead.extend(open.keys().cloned());
+        open.retain(|token, _| !known.contains(token));
         let node = self.node(number)?;
         node.database.drop_held();
         let ended = node.start_again(watch).await?;
         self.announce();
-        self.disturbed(Disturbance { what: "kill -9".to_owned(), since, began, ended, open });
+        let open = open.into_values().collect();
+        self.disturbed(Disturbance { what: "kill -9".to_owned(), since, began, ended, arrived: ended.and(ON_THE_WAY), open });
         Ok(())
     }
 
@@ -97,7 +121,7 @@ impl World {
     /// The same for what explains no duplicate.
     pub(crate) fn disturbed_since(&mut self, what: &str, began: Moment) {
         let ended = self.watch.now();
-        self.disturbed(Disturbance { what: what.to_owned(), since: began, began, ended, open: Default::default() });
+        self.disturbed(Disturbance { what: what.to_owned(), since: began, began, ended, arrived: ended, open: Default::default() });
     }
 
     /// Waits until nothing is due or leased, or for `patience`.

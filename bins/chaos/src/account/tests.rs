@@ -22,7 +22,7 @@ fn state(address: &str, status: &str) -> State {
 
 fn kill(since: u64, at: u64, open: &[&str]) -> Disturbance {
     let open = open.iter().map(|address| (*address).to_owned()).collect();
-    Disturbance { what: "kill".to_owned(), since: Moment(since), began: Moment(at), ended: Moment(at), open }
+    Disturbance { what: "kill".to_owned(), since: Moment(since), began: Moment(at), ended: Moment(at), arrived: Moment(at), open }
 }
 
 /// A mail that was accepted and delivered, and recorded so.

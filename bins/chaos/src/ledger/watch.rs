@@ -11,6 +11,11 @@ use tokio::time::Instant;
 pub(crate) struct Moment(pub(crate) u64);
 
 impl Moment {
+    /// So much later.
+    pub(crate) fn and(self, later: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(later.as_micros()).unwrap_or(u64::MAX)))
+    }
+
     /// How long after `earlier` this is; nothing where it is not.
     pub(crate) fn after(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

@@ -13,7 +13,7 @@ use crate::proxy::Weather;
 use crate::report::Report;
 use crate::stage::{Build, Defence, Stage};
 use crate::weakness::Weakness;
-use crate::world::World;
+use crate::world::{FINISHED, World};
 
 /// PostgreSQL killed again and again.
 pub(crate) const KILLED: Scenario = Scenario {
@@ -44,9 +44,6 @@ const PATIENCE: Duration = Duration::from_secs(LEASE + 15);
 
 /// What no commit flushes is flushed late: else it would seldom be seen to be missing.
 const LAZY: &str = "wal_writer_delay = '10s'\nwal_writer_flush_after = '1GB'\nwal_buffers = '64MB'\n";
-/// How long the database needs for what it was asked last.
-const FINISHED: Duration = Duration::from_millis(300);
-
 #[derive(Clone, Copy)]
 enum Outage {
     Frozen,
@@ -109,7 +106,14 @@ async fn out_of_reach(stage: Stage, outage: Outage) -> Result<Report, Failure> {
         world.announce();
     } else {
         // Leases run out meanwhile by the database's clock: that is what they are for.
-        world.disturbed(Disturbance { what: "database out of reach".to_owned(), since: Default::default(), began, ended, open });
+        world.disturbed(Disturbance {
+            what: "database out of reach".to_owned(),
+            since: Default::default(),
+            began,
+            ended,
+            arrived: ended,
+            open,
+        });
     }
     load.ended().await?;
     world.drain(PATIENCE).await?;

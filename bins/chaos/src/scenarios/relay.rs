@@ -10,7 +10,7 @@ use crate::load::Plan;
 use crate::proxy::Weather;
 use crate::report::Report;
 use crate::stage::{Build, Defence, Stage};
-use crate::world::World;
+use crate::world::{FINISHED, ON_THE_WAY, World};
 
 /// Connections to the relay that break off.
 pub(crate) const CUT: Scenario = Scenario {
@@ -44,10 +44,21 @@ async fn cut(stage: Stage) -> Result<Report, Failure> {
     world.node(0)?.relay.set(Weather::Clear);
     for cut in 1..=cuts {
         load.reaches(mails / 10 + cut * mails / (cuts + 2)).await?;
+        // The server stands still while it is looked which attempts are open, so that these are the ones that are cut.
+        world.node(0)?.freeze()?;
+        tokio::time::sleep(FINISHED).await;
         let (began, open) = (world.watch.now(), inspection::open(&world.postgres).await?);
         world.node(0)?.relay.cut();
+        world.node(0)?.thaw()?;
         let ended = world.watch.now();
-        world.disturbed(Disturbance { what: "connections to the relay cut".to_owned(), since: Default::default(), began, ended, open });
+        world.disturbed(Disturbance {
+            what: "connections to the relay cut".to_owned(),
+            since: Default::default(),
+            began,
+            ended,
+            arrived: ended.and(ON_THE_WAY),
+            open,
+        });
     }
     load.ended().await?;
     world.settle(PATIENCE).await?;

@@ -10,7 +10,7 @@ use crate::load::Plan;
 use crate::report::Report;
 use crate::stage::{Build, Stage};
 use crate::weakness::Weakness;
-use crate::world::World;
+use crate::world::{ON_THE_WAY, World};
 
 /// A worker that wakes up too late.
 pub(crate) const FROZEN: Scenario = Scenario {
@@ -52,7 +52,7 @@ async fn frozen(stage: Stage) -> Result<Report, Failure> {
     first.freeze()?;
     first.relay.cut();
     let (open, ended) = (inspection::open(&world.postgres).await?, watch.now());
-    world.disturbed(Disturbance { what: "a server frozen".to_owned(), since, began, ended, open });
+    world.disturbed(Disturbance { what: "a server frozen".to_owned(), since, began, ended, arrived: ended.and(ON_THE_WAY), open });
     world.relay.rcpt_gate.open();
     world.node(1)?.start_again(watch).await?;
     world.relay.gate.reached(mails, PATIENCE).await?;
