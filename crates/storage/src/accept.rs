@@ -1,5 +1,6 @@
 //! Accepting emails: whether they may be sent is decided, and all of them is written, by one statement, which is one commit.
 
+mod gather;
 mod insert;
 mod repeat;
 mod statement;
@@ -10,6 +11,7 @@ use selfmx_auth::{Consented, Denied};
 use selfmx_domain::{EmailId, EmailStatus, EventId, Idempotency, Problem};
 use time::OffsetDateTime;
 
+pub(crate) use self::gather::Gatherer;
 use self::insert::Insert;
 use self::repeat::{Look, Winners};
 use self::statement::Row;
@@ -67,8 +69,8 @@ enum Verdict {
 }
 
 impl Store {
-    /// Accepts an email: its row, its message, its recipients, its work, its first event and its idempotency key are committed together before this
-    /// returns.
+    /// Accepts an email, in one commit with those that come at the same time: its row, its message, its recipients, its work, its first event and its
+    /// idempotency key are committed before this returns.
     ///
     /// Whether its tenant may send is asked of the database in the same statement: what was known when the key was recognised does not count.
     ///
@@ -79,11 +81,12 @@ impl Store {
     ///
     /// Where the tenant may not send: [`Error::NoSuchTenant`] where it is deleted, [`Denied::Suspended`], [`Error::QuotaExceeded`]. Where the idempotency
     /// key was used for something else: [`Error::IdempotencyConflict`]. Where the time that it is scheduled for is past or too far ahead:
-    /// [`Error::Invalid`]. Otherwise where the database cannot. In each case nothing was accepted and the key
+    /// [`Error::Invalid`]. Where too many wait already: [`Error::Full`]. Otherwise where the database cannot. In each case nothing was accepted and the key
     /// is not used, unless the connection broke during the commit: that is not known to anybody.
+    ///
+    /// A call that is abandoned is finished all the same.
     pub async fn email_accept(&self, acceptance: Acceptance) -> Result<Accepted, Error> {
-        let verdicts = self.email_accept_each(vec![acceptance]).await?;
-        verdicts.into_iter().next().unwrap_or(Err(Error::Unreadable("emails")))
+        self.accept_gathered(acceptance).await
     }
 
     /// Accepts as many of these emails as may be sent, in one commit, and tells in their order what has become of each. Where a tenant's quota suffices
@@ -94,8 +97,11 @@ impl Store {
     /// Where the database cannot; then none was accepted. Why one of them may not be sent is told in its place, as [`email_accept`](Self::email_accept)
     /// has it.
     pub async fn email_accept_each(&self, acceptances: Vec<Acceptance>) -> Result<Vec<Result<Accepted, Error>>, Error> {
-        let all: Vec<&Acceptance> = acceptances.iter().collect();
-        let mut verdicts = self.accept_once(&all).await?;
+        self.accept_each(&acceptances.iter().collect::<Vec<_>>()).await
+    }
+
+    async fn accept_each(&self, all: &[&Acceptance]) -> Result<Vec<Result<Accepted, Error>>, Error> {
+        let mut verdicts = self.accept_once(all).await?;
         for _ in 0..ROUNDS {
             let open: Vec<_> = all.iter().copied().zip(&mut verdicts).filter(|(_, verdict)| !matches!(verdict, Verdict::Told(_))).collect();
             if open.is_empty() {

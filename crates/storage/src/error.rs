@@ -15,6 +15,9 @@ pub enum Error {
     /// The database cannot be reached, or not in time. Trying again later may help.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
+    /// More emails wait to be written than this node keeps for it.
+    #[error("too many emails wait to be accepted")]
+    Full,
     /// The database refused a statement.
     #[error("the database refused a statement")]
     Database(#[source] DieselError),
@@ -69,7 +72,7 @@ impl Error {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
+            Self::Unavailable(_) | Self::Full => true,
             Self::Database(DieselError::DatabaseError(kind, _)) => is_passing(kind),
             _ => false,
         }

