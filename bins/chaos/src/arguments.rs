@@ -46,7 +46,7 @@ impl Arguments {
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
         let mut words = words.into_iter();
         let mut names = Vec::new();
-        let mut read = Self { scenarios: vec![], size: Size::Short, seed: 1, jobs: 2, ledgers: Ledgers::Removed, task: Task::Run };
+        let mut read = Self { scenarios: vec![], size: Size::Short, seed: 1, jobs: 3, ledgers: Ledgers::Removed, task: Task::Run };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--all" => read.size = Size::Full,
