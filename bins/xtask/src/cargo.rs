@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use crate::environment;
+use crate::failure::Failure;
 
 /// A cargo command, free of what the cargo that runs us has put into our environment: build scripts that watch those
 /// variables would run again on every change between `cargo xtask` and a plain `cargo`.
@@ -26,6 +27,20 @@ pub(crate) fn forget_own_package(command: &mut Command) {
             command.env_remove(name);
         }
     }
+}
+
+/// Runs a command whose output is for the reader, to its end.
+///
+/// # Errors
+///
+/// [`Failure::Command`] with the advice when it does not end well, [`Failure::Run`] when it cannot be run.
+pub(crate) fn finish(command: &mut Command, advice: &'static str) -> Result<(), Failure> {
+    let line = command.get_program().display().to_string();
+    let status = command.status().map_err(|source| Failure::Run { program: line.clone(), source })?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Failure::Command { command: line, status, advice })
 }
 
 /// Whether `cargo NAME` is installed.

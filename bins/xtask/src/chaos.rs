@@ -22,17 +22,8 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
     needs::ensure(&[&needs::POSTGRES], NEEDED)?;
     let workspace = Workspace::load()?;
     let mut build = cargo::command(["build", "--locked", "--package", "selfmx-server", "--package", "selfmx-chaos"]);
-    finish(build.current_dir(&workspace.root), BUILD_ADVICE)?;
+    cargo::finish(build.current_dir(&workspace.root), BUILD_ADVICE)?;
     let mut chaos = Command::new(workspace.target.join("debug").join("selfmx-chaos"));
     cargo::forget_own_package(&mut chaos);
-    finish(chaos.args(arguments), ADVICE)
-}
-
-fn finish(command: &mut Command, advice: &'static str) -> Result<(), Failure> {
-    let line = command.get_program().display().to_string();
-    let status = command.status().map_err(|source| Failure::Run { program: line.clone(), source })?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Failure::Command { command: line, status, advice })
+    cargo::finish(chaos.args(arguments), ADVICE)
 }

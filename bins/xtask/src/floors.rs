@@ -17,12 +17,13 @@ const FLOORS: &[(&str, u8)] = &[
     ("selfmx-http", 5),
     ("selfmx-submission", 5),
     ("selfmx-server", 6),
+    ("selfmx-bench", 6),
     ("selfmx-chaos", 6),
     ("xtask", 6),
 ];
 
 /// Programs of development, which no one installs: they may stand on what tests stand on.
-const WORKSHOP: &[&str] = &["selfmx-chaos"];
+const WORKSHOP: &[&str] = &["selfmx-bench", "selfmx-chaos"];
 
 /// The rooms without I/O, which others embed, and all that they may ship.
 const PURE: &[(&str, &[&str])] = &[

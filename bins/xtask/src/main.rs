@@ -12,6 +12,7 @@
 //! Invariant: a rule that the machine can check is checked by `cargo xtask check`, not by a reviewer.
 
 mod apt;
+mod bench;
 mod cargo;
 mod chaos;
 mod check;
@@ -57,5 +58,6 @@ fn perform(task: Task) -> Result<(), Failure> {
         Task::Test => test::run(),
         Task::Check(generated) => check::run(generated),
         Task::Chaos(arguments) => chaos::run(arguments),
+        Task::Bench(arguments) => bench::run(arguments),
     }
 }

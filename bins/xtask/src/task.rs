@@ -13,6 +13,7 @@ usage: cargo xtask <task>
   test                    install what is missing, then check, format, lints, docs, licences and all tests
   check [--bless]         the rules of the house; --bless rewrites the generated files
   chaos [arguments]       kills, freezes and cuts a running server, and accounts for every mail; `chaos --list` names what there is
+  bench [arguments]       measures the server against what it stands on, and writes docs/performance.md; `bench --list` names what there is
   ci                      check and test, as the CI runs them";
 
 /// One task with its arguments.
@@ -26,6 +27,8 @@ pub(crate) enum Task {
     Check(Generated),
     /// Accounts for mail while things break, with these arguments.
     Chaos(Vec<OsString>),
+    /// Measures, with these arguments.
+    Bench(Vec<OsString>),
 }
 
 impl Task {
@@ -43,6 +46,7 @@ impl Task {
         match name.to_str() {
             Some("start") => Ok(Self::Start(without_separator(rest))),
             Some("chaos") => Ok(Self::Chaos(without_separator(rest))),
+            Some("bench") => Ok(Self::Bench(without_separator(rest))),
             Some("test" | "ci") if rest.is_empty() => Ok(Self::Test),
             Some("check") if rest.is_empty() => Ok(Self::Check(Generated::Compare)),
             Some("check") if rest == ["--bless"] => Ok(Self::Check(Generated::Rewrite)),
@@ -84,7 +88,8 @@ mod tests {
     }
 
     #[test]
-    fn chaos_hands_its_arguments_on() {
+    fn chaos_and_bench_hand_their_arguments_on() {
+        assert_eq!(parse("bench -- --only B2").unwrap(), Task::Bench(vec!["--only".into(), "B2".into()]));
         assert_eq!(parse("chaos --only kills").unwrap(), Task::Chaos(vec!["--only".into(), "kills".into()]));
         assert_eq!(parse("chaos").unwrap(), Task::Chaos(Vec::new()));
     }

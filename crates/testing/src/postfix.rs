@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
+use self::folders::Door;
 use self::guardian::Guardian;
 use self::programs::{INSTALL, free_address, is_installed, is_root, program};
 use crate::Certificate;
@@ -45,6 +46,20 @@ impl Postfix {
     /// Without root and without Postfix, with the line that helps.
     #[must_use]
     pub fn start(next: Option<SocketAddr>) -> Self {
+        Self::behind(Door::Submission, next)
+    }
+
+    /// Starts one that takes everything from the loopback, without STARTTLS and AUTH, and hands it on to `next` over ten connections: to measure against.
+    ///
+    /// # Panics
+    ///
+    /// Without root and without Postfix, with the line that helps.
+    #[must_use]
+    pub fn forwarding(next: SocketAddr) -> Self {
+        Self::behind(Door::Open, Some(next))
+    }
+
+    fn behind(door: Door, next: Option<SocketAddr>) -> Self {
         assert!(["postfix", "saslpasswd2"].iter().all(|name| is_installed(name)), "{INSTALL}");
         assert!(is_root(), "Postfix starts as root only: run this test as root");
         let folder = tempfile::Builder::new().prefix("postfix-").tempdir().unwrap();
@@ -52,7 +67,7 @@ impl Postfix {
         let certificate = Certificate::for_loopback();
         let address = free_address();
         folders::write(folder.path(), &certificate);
-        folders::write_configuration(folder.path(), address, next);
+        folders::write_configuration(folder.path(), address, door, next);
         let stop = "postfix -c \"$1/etc\" stop || postfix -c \"$1/etc\" abort\nrm -rf \"$1\"";
         let guardian = Guardian::new("", stop, &[folder.path().display().to_string()]);
         let started = program("postfix").arg("-c").arg(folder.path().join("etc")).arg("start").output().unwrap();

@@ -14,6 +14,45 @@ use crate::Certificate;
 /// What Postfix appends to user names that have no realm.
 const REALM: &str = "postfix.example";
 
+/// Who is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Whoever has the password, over TLS.
+    Submission,
+    /// Everybody on the loopback.
+    Open,
+}
+
+impl Door {
+    fn lines(self, folder: &Path) -> String {
+        let here = folder.display();
+        if self == Self::Open {
+            return "mynetworks = 127.0.0.0/8
+smtpd_tls_security_level = none
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtp_tls_security_level = none
+in_flow_delay = 0
+initial_destination_concurrency = 10
+default_destination_concurrency_limit = 10
+"
+            .to_owned();
+        }
+        format!(
+            "smtputf8_autodetect_classes = all
+smtpd_tls_cert_file = {here}/certificate.pem
+smtpd_tls_key_file = {here}/key.pem
+smtpd_tls_security_level = encrypt
+smtpd_tls_auth_only = yes
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_path = smtpd
+smtpd_sasl_local_domain = {REALM}
+cyrus_sasl_config_path = {here}/etc/sasl
+smtpd_recipient_restrictions = check_recipient_access regexp:{here}/etc/recipients, permit_sasl_authenticated, reject
+"
+        )
+    }
+}
+
 pub(super) fn write(folder: &Path, certificate: &Certificate) {
     for name in ["etc", "etc/sasl", "queue", "data"] {
         fs::create_dir(folder.join(name)).unwrap();
@@ -41,7 +80,7 @@ fn user_and_group(name: &str) -> (u32, u32) {
     (fields.next().unwrap(), fields.next().unwrap())
 }
 
-pub(super) fn write_configuration(folder: &Path, address: SocketAddr, next: Option<SocketAddr>) {
+pub(super) fn write_configuration(folder: &Path, address: SocketAddr, door: Door, next: Option<SocketAddr>) {
     let (here, onward) = (folder.display(), next.map_or("discard:".to_owned(), |next| format!("smtp:[{}]:{}", next.ip(), next.port())));
     let main = format!(
         "compatibility_level = 3.6
@@ -63,17 +102,8 @@ alias_maps =
 alias_database =
 message_size_limit = 52428800
 mailbox_size_limit = 0
-smtputf8_autodetect_classes = all
-smtpd_tls_cert_file = {here}/certificate.pem
-smtpd_tls_key_file = {here}/key.pem
-smtpd_tls_security_level = encrypt
-smtpd_tls_auth_only = yes
-smtpd_sasl_auth_enable = yes
-smtpd_sasl_path = smtpd
-smtpd_sasl_local_domain = {REALM}
-cyrus_sasl_config_path = {here}/etc/sasl
-smtpd_recipient_restrictions = check_recipient_access regexp:{here}/etc/recipients, permit_sasl_authenticated, reject
-"
+{}",
+        door.lines(folder)
     );
     let master = format!(
         "{} inet n - n - - smtpd
