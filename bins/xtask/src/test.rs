@@ -51,9 +51,9 @@ fn set_up() -> Result<(), Failure> {
 
 fn test_command() -> &'static [&'static str] {
     if cargo::has_subcommand("nextest") {
-        return &["nextest", "run", "--workspace", "--locked"];
+        return &["nextest", "run", "--workspace", "--locked", "--no-fail-fast"];
     }
-    &["test", "--workspace", "--locked", "--lib", "--bins", "--tests"]
+    &["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-fail-fast"]
 }
 
 fn step(name: &'static str, arguments: &[&str], advice: &'static str) -> Step {

@@ -36,8 +36,18 @@ pub(crate) enum Fact {
 
 pub(crate) type Facts = BTreeSet<Fact>;
 
-pub(crate) const PERMISSIONS: [&str; 8] =
-    ["send", "templates:read", "templates:write", "webhooks:read", "webhooks:write", "api-keys:read", "api-keys:write", "logs:read"];
+pub(crate) const PERMISSIONS: [&str; 10] = [
+    "send",
+    "templates:read",
+    "templates:write",
+    "webhooks:read",
+    "webhooks:write",
+    "api-keys:read",
+    "api-keys:write",
+    "logs:read",
+    "suppressions:read",
+    "suppressions:write",
+];
 pub(crate) const TENANTS: [&str; 4] =
     ["platform", "tenant_default", "tenant_01h455vb4pex5vsknk084sn02q", "tenant_01h455vb4pex5vsknk084sn03q"];
 /// Minutes at which keys expire, or do not yet.

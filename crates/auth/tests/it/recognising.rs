@@ -106,8 +106,19 @@ macro_rules! asked {
     };
 }
 
-const ASKED: [Asked; 9] =
-    asked![All, Send, TemplatesRead, TemplatesWrite, WebhooksRead, WebhooksWrite, ApiKeysRead, ApiKeysWrite, LogsRead];
+const ASKED: [Asked; 11] = asked![
+    All,
+    Send,
+    TemplatesRead,
+    TemplatesWrite,
+    WebhooksRead,
+    WebhooksWrite,
+    ApiKeysRead,
+    ApiKeysWrite,
+    LogsRead,
+    SuppressionsRead,
+    SuppressionsWrite
+];
 
 /// Each permit is given to whoever holds its permission, and for the platform to who has no tenant.
 fn check_permits(principal: &Principal, authority: &Authority) -> Result<(), TestCaseError> {

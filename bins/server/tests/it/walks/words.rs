@@ -85,8 +85,19 @@ pub(super) const BY: &[&str] = &[
 ];
 pub(super) const NO_TEMPLATE: &str = "no template";
 
-pub(super) const PERMISSIONS: &[&str] =
-    &["*", "send", "templates:read", "templates:write", "webhooks:read", "webhooks:write", "api-keys:read", "api-keys:write", "logs:read"];
+pub(super) const PERMISSIONS: &[&str] = &[
+    "*",
+    "send",
+    "templates:read",
+    "templates:write",
+    "webhooks:read",
+    "webhooks:write",
+    "api-keys:read",
+    "api-keys:write",
+    "logs:read",
+    "suppressions:read",
+    "suppressions:write",
+];
 
 /// Rates that no walk uses up; 0 is none.
 pub(super) const RATES: &[u64] = &[0, 500, 1_000, 2_000, 5_000];
