@@ -28,7 +28,7 @@ pub(crate) async fn through(stage: &Stage) -> Result<Outcome, Failure> {
     let bed = Bed::make(stage, "b4", "").await?;
     let node = bed.delivering(relay.address()).await?;
     let postfix = Postfix::forwarding(relay.address());
-    let mails = stage.size.either(300, 5_000);
+    let mails = stage.size.either(300, 3_500);
     // Its processes are started by the first mails.
     through_postfix(&relay, postfix.address(), 200).await?;
     let mut figures = Figures::new(
