@@ -9,6 +9,7 @@
 //! Invariant: [`Error`]'s text is for the caller; a cause is behind [`source`](std::error::Error::source), for the log alone.
 
 mod audit;
+mod batch;
 mod emails;
 mod error;
 mod failures;
@@ -34,6 +35,7 @@ use selfmx_storage::Store;
 
 use self::signing::Signers;
 pub use audit::Refusal;
+pub use batch::NoneSent;
 pub use emails::RecalledEmail;
 pub use error::Error;
 pub use failures::{Failures, TooManyFailures};

@@ -37,11 +37,16 @@ impl App {
         let signer = self.signer(permit, consented.draft().from().address().domain()).await?;
         let (consented, message) = composed(consented, identity, signer).await?;
         let acceptance = Acceptance { id: identity.id, consented, message: message.into_octets(), idempotency };
-        self.store.email_accept(acceptance).await.map_err(|error| match (error, permit.key_tenant()) {
-            (StoreError::NoSuchTenant, Some(_)) => Unrecognised.into(),
-            (StoreError::NoSuchTenant, None) => Error::NotFound,
-            (error, _) => error.into(),
-        })
+        self.store.email_accept(acceptance).await.map_err(|error| refused(error, permit))
+    }
+}
+
+/// Why the store did not accept what this permit asked for.
+pub(crate) fn refused(error: StoreError, permit: &Permit<needs::Send>) -> Error {
+    match (error, permit.key_tenant()) {
+        (StoreError::NoSuchTenant, Some(_)) => Unrecognised.into(),
+        (StoreError::NoSuchTenant, None) => Error::NotFound,
+        (error, _) => error.into(),
     }
 }
 
@@ -62,7 +67,7 @@ async fn composed(consented: Consented, identity: Identity, signer: Option<Arc<S
     composing.await.map_err(broken)?
 }
 
-fn signed(draft: &Draft, identity: &Identity, signer: Option<&Signer>) -> Result<Message, Error> {
+pub(crate) fn signed(draft: &Draft, identity: &Identity, signer: Option<&Signer>) -> Result<Message, Error> {
     let message = compose(draft, identity).map_err(broken)?;
     match signer {
         Some(signer) => signer.sign(message, identity.date).map_err(broken),
@@ -70,6 +75,6 @@ fn signed(draft: &Draft, identity: &Identity, signer: Option<&Signer>) -> Result
     }
 }
 
-fn broken(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(crate) fn broken(source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Internal { source: Box::new(source) }
 }

@@ -56,6 +56,8 @@ pub struct Idempotency {
     pub key: IdempotencyKey,
     /// What it asks for.
     pub fingerprint: Fingerprint,
+    /// Which of the request's emails it is of, from 0.
+    pub part: u16,
 }
 
 #[cfg(test)]

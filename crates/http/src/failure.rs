@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use selfmx_app::{Error, Limited, NotReady, Standing, TooManyFailures};
 use selfmx_auth::{Denied, GrantError, Permission};
-use selfmx_wire::{ErrorBody, ErrorCode, RequestError};
+use selfmx_wire::{ErrorBody, ErrorCode, RequestError, batch_field};
 
 use crate::{HeadFault, Reply, rate_headers};
 
@@ -86,6 +86,14 @@ pub enum Failure {
     /// The application did not do it.
     #[error(transparent)]
     App(Error),
+    /// An email of a batch cannot be accepted, and so none was.
+    #[error("{field}: {failure}")]
+    InBatch {
+        /// The path of its field, or of the email.
+        field: String,
+        /// Why.
+        failure: Box<Self>,
+    },
     /// The handler panicked.
     #[error("something went wrong on the server: its log has the details under this request id")]
     Panicked,
@@ -113,6 +121,12 @@ impl From<NotReady> for Failure {
 }
 
 impl Failure {
+    /// The same of the email at this place of a batch.
+    #[must_use]
+    pub fn of_batch(index: usize, failure: Self) -> Self {
+        Self::InBatch { field: batch_field(index, failure.field()), failure: Box::new(failure) }
+    }
+
     /// The code of the answer.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
@@ -134,6 +148,7 @@ impl Failure {
             Self::QuotaExceeded { .. } => ErrorCode::QuotaExceeded,
             Self::Busy | Self::NotReady(_) => ErrorCode::Unavailable,
             Self::App(error) => of_app(error),
+            Self::InBatch { failure, .. } => failure.code(),
             Self::Panicked | Self::Unwritable(_) => ErrorCode::Internal,
         }
     }
@@ -150,6 +165,7 @@ impl Failure {
         match self {
             Self::Request(error) => error.field(),
             Self::UnknownParameter { name } => Some(name),
+            Self::InBatch { field, .. } => Some(field),
             Self::App(Error::Invalid(error)) => Some(&error.field),
             Self::App(Error::Grant(error)) => grant_field(error),
             _ => None,
@@ -179,6 +195,7 @@ impl Failure {
 
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
+            Self::InBatch { failure, .. } => failure.header(),
             Self::MissingKey => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"selfmx\""))),
             Self::InvalidKey => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"selfmx\", error=\"invalid_token\""))),
             Self::Method { allow } => Some((ALLOW, HeaderValue::from_str(&allow.join(", ")).ok()?)),

@@ -3,7 +3,7 @@
 use selfmx_app::App;
 use selfmx_domain::AuditAction as Action;
 
-use crate::routes::{audit, emails, health, keys, send, smtp, suppressions, tenants, usage};
+use crate::routes::{audit, batch, emails, health, keys, send, smtp, suppressions, tenants, usage};
 use crate::{Route, RouteInfo};
 
 /// The route table.
@@ -24,6 +24,7 @@ fn own() -> Vec<Route<App>> {
         Route::delete("/v1/api-keys/{id}", keys::revoke).audited(Action::KeyRevoke),
         Route::post("/v1/api-keys/{id}/rotate", keys::rotate).audited(Action::KeyRotate),
         Route::post("/v1/send", send::send).with_email_body(),
+        Route::post("/v1/send/batch", batch::send).with_parameters(batch::SEND).with_email_body(),
         Route::get("/v1/emails", emails::list).with_parameters(emails::LIST),
         Route::get("/v1/emails/{id}", emails::find),
         Route::get("/v1/emails/{id}/raw", emails::raw),
@@ -51,6 +52,7 @@ fn own() -> Vec<Route<App>> {
 fn of_tenant() -> Vec<Route<App>> {
     vec![
         Route::post("/v1/tenants/{tenant_id}/send", send::send).with_email_body().for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/send/batch", batch::send).with_parameters(batch::SEND).with_email_body().for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/emails", emails::list).with_parameters(emails::LIST).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/emails/{id}", emails::find).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/emails/{id}/raw", emails::raw).for_tenant(),
@@ -117,6 +119,7 @@ mod tests {
                 ("DELETE", "/v1/api-keys/{id}", Access::Permission(Permission::ApiKeysWrite)),
                 ("POST", "/v1/api-keys/{id}/rotate", Access::Permission(Permission::ApiKeysWrite)),
                 ("POST", "/v1/send", Access::Permission(Permission::Send)),
+                ("POST", "/v1/send/batch", Access::Permission(Permission::Send)),
                 ("GET", "/v1/emails", Access::Permission(Permission::LogsRead)),
                 ("GET", "/v1/emails/{id}", Access::Permission(Permission::LogsRead)),
                 ("GET", "/v1/emails/{id}/raw", Access::Permission(Permission::LogsRead)),
@@ -138,6 +141,7 @@ mod tests {
                 ("POST", "/v1/tenants/{tenant_id}/resume", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/usage", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/send", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/send/batch", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/emails", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/emails/{id}", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/emails/{id}/raw", Access::Platform(Permission::All)),

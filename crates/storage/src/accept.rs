@@ -4,6 +4,7 @@ mod gather;
 mod insert;
 mod repeat;
 mod statement;
+mod whole;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub(crate) use self::gather::Gatherer;
 use self::insert::Insert;
 use self::repeat::{Look, Winners};
 use self::statement::Row;
+pub use self::whole::NoneAccepted;
 use crate::store::{change, read};
 use crate::{Error, Store};
 

@@ -76,7 +76,7 @@ mod usage;
 mod vault;
 mod wake;
 
-pub use accept::{Acceptance, Accepted};
+pub use accept::{Acceptance, Accepted, NoneAccepted};
 pub use address::DatabaseAddress;
 pub use audit::Refusal;
 pub use erase::Erasing;

@@ -26,6 +26,7 @@
 //! Invariant: a secret is in [`KeyCreated`] and in no other view.
 
 mod audit;
+mod batch;
 mod code;
 mod emails;
 mod failure;
@@ -48,6 +49,7 @@ mod usage;
 mod value;
 
 pub use audit::AuditView;
+pub use batch::{BatchAccepted, BatchMode, SendBatch, batch_field};
 pub use code::ErrorCode;
 pub use emails::{EmailSummaryView, EmailView};
 pub use failure::ErrorBody;

@@ -39,7 +39,7 @@ impl SendEmail {
         Ok((Self::of_fields(Fields::of_value(value)?)?, fingerprint))
     }
 
-    fn of_fields(mut fields: Fields<'_>) -> Result<Self, RequestError> {
+    pub(crate) fn of_fields(mut fields: Fields<'_>) -> Result<Self, RequestError> {
         let (from, subject) = (fields.take("from"), fields.take("subject"));
         let (to, cc, bcc) = (fields.take("to"), fields.take("cc"), fields.take("bcc"));
         let reply_to = fields.take("reply_to");

@@ -46,7 +46,12 @@ impl Value<'_> {
 
 /// Reads one JSON value and nothing after it.
 pub(crate) fn parse(text: &[u8]) -> Result<Value<'_>, RequestError> {
-    let state = State::default();
+    parse_up_to(MAX_VALUES, text)
+}
+
+/// The same with another bound on how many values the text may hold.
+pub(crate) fn parse_up_to(most: usize, text: &[u8]) -> Result<Value<'_>, RequestError> {
+    let state = State { most, ..State::default() };
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let outcome = Node { depth: 0, state: &state }.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     let refusal = state.refusal.into_inner();
@@ -56,6 +61,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value<'_>, RequestError> {
 /// What the whole tree shares while it is read: the count, and our own refusal, which serde's error could carry as a text only.
 #[derive(Default)]
 struct State {
+    most: usize,
     values: Cell<usize>,
     refusal: RefCell<Option<RequestError>>,
 }
@@ -96,8 +102,8 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
         let values = self.state.values.get() + 1;
         self.state.values.set(values);
-        if values > MAX_VALUES {
-            return Err(self.state.refuse(RequestError::TooManyValues { limit: MAX_VALUES }));
+        if values > self.state.most {
+            return Err(self.state.refuse(RequestError::TooManyValues { limit: self.state.most }));
         }
         deserializer.deserialize_any(self)
     }

@@ -11,6 +11,7 @@
 mod access;
 mod acting;
 mod audit;
+mod batch;
 mod canary;
 mod changes;
 mod conventions;

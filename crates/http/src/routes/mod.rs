@@ -1,6 +1,7 @@
 //! The handlers, one file per noun.
 
 pub(crate) mod audit;
+pub(crate) mod batch;
 pub(crate) mod emails;
 pub(crate) mod health;
 pub(crate) mod keys;

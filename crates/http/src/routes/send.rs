@@ -1,7 +1,7 @@
 //! Sending.
 
 use hyper::header::{HeaderName, HeaderValue};
-use selfmx_app::App;
+use selfmx_app::{AcceptedEmail, App};
 use selfmx_auth::{Permit, needs};
 use selfmx_domain::Idempotency;
 use selfmx_wire::{EmailAccepted, SendEmail};
@@ -17,11 +17,20 @@ pub(crate) async fn send(permit: Permit<needs::Send>, mut call: Call<App>) -> An
         None => (call.read(SendEmail::read).await?, None),
         Some(key) => {
             let (request, fingerprint) = call.read(SendEmail::read_with_fingerprint).await?;
-            (request, Some(Idempotency { key, fingerprint }))
+            (request, Some(Idempotency { key, fingerprint, part: 0 }))
         }
     };
     let draft = request.into_draft(call.state().limits(), &permit.tenant_then().profile.defaults)?;
-    let accepted = call.state().email_send(&permit, draft, idempotency).await?;
-    let reply = Reply::accepted(&EmailAccepted::new(accepted.id, accepted.status(), accepted.created_at, accepted.scheduled_at))?;
-    Ok(if accepted.repeated { reply.with(REPLAYED, HeaderValue::from_static("true")) } else { reply })
+    let email = call.state().email_send(&permit, draft, idempotency).await?;
+    Ok(replayed(Reply::accepted(&accepted(&email))?, email.repeated))
+}
+
+/// What is told of an email that was accepted.
+pub(super) fn accepted(email: &AcceptedEmail) -> EmailAccepted {
+    EmailAccepted::new(email.id, email.status(), email.created_at, email.scheduled_at)
+}
+
+/// The same answer, and whether it was given before.
+pub(super) fn replayed(reply: Reply, is_replayed: bool) -> Reply {
+    if is_replayed { reply.with(REPLAYED, HeaderValue::from_static("true")) } else { reply }
 }

@@ -9,7 +9,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::System;
-use selfmx_domain::EmailId;
+use selfmx_domain::{EmailId, Idempotency};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -22,10 +22,15 @@ const DOMAIN: &[u8] = b"selfmx idempotency key\0";
 
 /// As which a key is kept: with the mode, since what a test key sent goes nowhere and must not answer for a live one's.
 pub(super) fn digest_of(acceptance: &Acceptance) -> Option<Vec<u8>> {
-    let key = &acceptance.idempotency.as_ref()?.key;
+    let Idempotency { key, part, .. } = acceptance.idempotency.as_ref()?;
     let mut context = digest::Context::new(&digest::SHA256);
-    for part in [DOMAIN, acceptance.consented.mode().as_str().as_bytes(), b"\0", key.reveal().as_bytes()] {
-        context.update(part);
+    for octets in [DOMAIN, acceptance.consented.mode().as_str().as_bytes(), b"\0", key.reveal().as_bytes()] {
+        context.update(octets);
+    }
+    // The first of several is kept as one that is alone, so that the key is used up for both.
+    if *part > 0 {
+        context.update(b"\0");
+        context.update(&part.to_be_bytes());
     }
     Some(context.finish().as_ref().to_vec())
 }

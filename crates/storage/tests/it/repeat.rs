@@ -11,7 +11,7 @@ use crate::place::{Place, acceptance, admin, draft, principal, system, tenant_ad
 
 /// An email of the holder's under this key, that asks for `what`.
 fn asked(holder: &Principal, key: &str, what: u8) -> Acceptance {
-    let idempotency = Idempotency { key: key.parse().unwrap(), fingerprint: Fingerprint([what; 32]) };
+    let idempotency = Idempotency { key: key.parse().unwrap(), fingerprint: Fingerprint([what; 32]), part: 0 };
     Acceptance { idempotency: Some(idempotency), ..acceptance(&holder.permit().unwrap(), draft(|_| {})) }
 }
 

@@ -118,7 +118,7 @@ async fn a_wrong_time_leaves_the_key_free_and_the_day_uncounted_and_a_repetition
             let at = at(&place, moved).await;
             let plain = acceptance(&holder.permit().unwrap(), draft(|parts| parts.scheduled_at = Some(at)));
             let idempotency =
-                selfmx_domain::Idempotency { key: "order-7".parse().unwrap(), fingerprint: selfmx_domain::Fingerprint([1; 32]) };
+                selfmx_domain::Idempotency { key: "order-7".parse().unwrap(), fingerprint: selfmx_domain::Fingerprint([1; 32]), part: 0 };
             Acceptance { idempotency: Some(idempotency), ..plain }
         };
         let verdicts =

@@ -38,6 +38,7 @@ pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
         ("POST", "/v1/emails/{id}/cancel") => None,
         // Whoever may make keys holds what this one is to hold.
         ("POST", "/v1/api-keys") => Some(json!({"name": "Made", "permissions": ["api-keys:write"]})),
+        ("POST", "/v1/send/batch") => Some(json!({"emails": [crate::world::email(&json!({}))]})),
         ("POST", "/v1/send") => Some(crate::world::email(&json!({}))),
         // It stands there already, so that each call is answered alike.
         ("POST", "/v1/suppressions") => Some(json!({"address": super::callers::SUPPRESSED})),

@@ -1,0 +1,109 @@
+//! Sending several emails at once: all of them or none, or as many as may be sent.
+
+use std::sync::Arc;
+
+use selfmx_auth::{Consented, Permit, needs};
+use selfmx_domain::{Draft, EmailId, Idempotency};
+use selfmx_mail::{Identity, Signer};
+use selfmx_storage::Acceptance;
+
+use crate::send::{AcceptedEmail, broken, refused, signed};
+use crate::{App, Error};
+
+/// Why none of a batch was accepted.
+#[derive(Debug)]
+pub struct NoneSent {
+    /// Which email is the reason, from 0; `None`: it is none's fault.
+    pub index: Option<usize>,
+    /// Why.
+    pub error: Error,
+}
+
+impl From<Error> for NoneSent {
+    fn from(error: Error) -> Self {
+        Self { index: None, error }
+    }
+}
+
+/// An email that its key may send, not composed yet.
+struct Prepared {
+    consented: Consented,
+    identity: Identity,
+    signer: Option<Arc<Signer>>,
+    idempotency: Option<Idempotency>,
+}
+
+impl App {
+    /// Accepts all of these emails, in one commit, or none. What repeats an earlier request is told what that one accepted.
+    ///
+    /// # Errors
+    ///
+    /// The first email that cannot be accepted and why, as [`email_send`](Self::email_send) has it; otherwise where the store cannot.
+    pub async fn emails_send_all(
+        &self,
+        permit: &Permit<needs::Send>,
+        drafts: Vec<Draft>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Vec<AcceptedEmail>, NoneSent> {
+        let mut prepared = Vec::new();
+        for (index, draft) in drafts.into_iter().enumerate() {
+            let ready = self.prepared(permit, index, draft, idempotency.as_ref()).await;
+            prepared.push(ready.map_err(|error| NoneSent { index: Some(index), error })?);
+        }
+        let acceptances = composed(prepared).await?;
+        let accepted = self.store.email_accept_all(acceptances).await;
+        accepted.map_err(|none| NoneSent { index: none.index, error: refused(none.error, permit) })
+    }
+
+    /// Accepts as many of these emails as may be sent, in one commit, and tells of each, by its place in the request, what has become of it.
+    ///
+    /// # Errors
+    ///
+    /// Where the store cannot: then none was accepted.
+    pub async fn emails_send_each(
+        &self,
+        permit: &Permit<needs::Send>,
+        drafts: Vec<(usize, Draft)>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Vec<(usize, Result<AcceptedEmail, Error>)>, Error> {
+        let (mut told, mut places, mut prepared) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, draft) in drafts {
+            match self.prepared(permit, index, draft, idempotency.as_ref()).await {
+                Ok(ready) => {
+                    places.push(index);
+                    prepared.push(ready);
+                }
+                Err(error) => told.push((index, Err(error))),
+            }
+        }
+        let acceptances = composed(prepared).await?;
+        let accepted = self.store.email_accept_each(acceptances).await.map_err(|error| refused(error, permit))?;
+        told.extend(places.into_iter().zip(accepted).map(|(index, answer)| (index, answer.map_err(|error| refused(error, permit)))));
+        told.sort_by_key(|(index, _)| *index);
+        Ok(told)
+    }
+
+    async fn prepared(
+        &self,
+        permit: &Permit<needs::Send>,
+        index: usize,
+        draft: Draft,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Prepared, Error> {
+        let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
+        let consented = permit.consent(draft, None)?;
+        let signer = self.signer(permit, consented.draft().from().address().domain()).await?;
+        let part = u16::try_from(index).map_err(broken)?;
+        let idempotency = idempotency.map(|whole| Idempotency { part, ..whole.clone() });
+        Ok(Prepared { consented, identity, signer, idempotency })
+    }
+}
+
+/// Composes all of them, on a thread of its own, so that no other request waits for it.
+async fn composed(prepared: Vec<Prepared>) -> Result<Vec<Acceptance>, Error> {
+    let compose = |ready: Prepared| {
+        let message = signed(ready.consented.draft(), &ready.identity, ready.signer.as_deref())?.into_octets();
+        Ok(Acceptance { id: ready.identity.id, consented: ready.consented, message, idempotency: ready.idempotency })
+    };
+    tokio::task::spawn_blocking(move || prepared.into_iter().map(compose).collect()).await.map_err(broken)?
+}
