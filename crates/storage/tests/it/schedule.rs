@@ -56,7 +56,8 @@ async fn pass(place: &Place, time: &str) {
     place
         .database
         .execute(&format!(
-            "UPDATE queue SET due_at = due_at - interval '{time}'; UPDATE emails SET scheduled_at = scheduled_at - interval '{time}'"
+            "UPDATE queue SET due_at = due_at - interval '{time}'; \
+             UPDATE emails SET created_at = created_at - interval '{time}', scheduled_at = scheduled_at - interval '{time}'"
         ))
         .await;
 }
