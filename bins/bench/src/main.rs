@@ -1,6 +1,6 @@
 //! Measures a running SelfMX against what it stands on: `cargo xtask bench`.
 //!
-//! Nouns: a [`Row`](rows::Row) is something that is measured, in turns with a reference; [`Figures`](measure::Figures) are what came of the runs; a
+//! Nouns: a [`Row`] is something that is measured, in turns with a reference; [`Figures`](measure::Figures) are what came of the runs; a
 //! [`Bed`](bed::Bed) is what it is measured on, with a PostgreSQL and servers of its own; a [`Load`](load::Load) is the client.
 //!
 //! ```text
