@@ -74,7 +74,7 @@ async fn an_unknown_path_is_not_found_with_and_without_a_key() {
         "/v1//emails",
         "/v1/emails/a/b",
         "/v2/send",
-        "/v1/send/batch",
+        "/v1/send/batches",
         "/health/",
         "/.env",
         "/v1/../health",

@@ -100,9 +100,9 @@ pub(super) const PERMISSIONS: &[&str] = &[
 ];
 
 /// Rates that no walk uses up; 0 is none.
-pub(super) const RATES: &[u64] = &[0, 500, 1_000, 2_000, 5_000];
-/// The server's own.
-pub(super) const USUAL_RATE: u64 = 1_000;
+pub(super) const RATES: &[u64] = &[0, 1_000, 20_000, 50_000, 100_000];
+/// The server's own, which the operator does not use up over all walks either.
+pub(super) const USUAL_RATE: u64 = 20_000;
 
 /// Ends that no walk lives to see.
 pub(super) const ENDS: &[&str] = &["2035-01-01T00:00:00.000Z", "2040-01-01T00:00:00.000Z", "2045-01-01T00:00:00.000Z"];
