@@ -45,15 +45,25 @@ impl Bed {
 
     /// A server that accepts, and delivers next to nothing.
     pub(crate) async fn accepting(&self) -> Result<Node, Failure> {
+        self.accepting_with(Vec::new()).await
+    }
+
+    /// The same, with more variables.
+    pub(crate) async fn accepting_with(&self, more: Vec<(&str, String)>) -> Result<Node, Failure> {
         let silent = self.silent.local_addr()?;
         let few = [("SMTP_POOL_SIZE", "1"), ("QUEUE_WORKERS", "1"), ("SMTP_TIMEOUT", "3600")];
-        Node::start(&self.program, &self.data, &[to_relay(silent), few.map(|(name, value)| (name, value.to_owned())).to_vec()].concat())
-            .await
+        let few = few.map(|(name, value)| (name, value.to_owned())).to_vec();
+        Node::start(&self.program, &self.data, &[to_relay(silent), few, more].concat()).await
     }
 
     /// A server that delivers to a relay, over the ten connections that are usual.
     pub(crate) async fn delivering(&self, relay: SocketAddr) -> Result<Node, Failure> {
-        Node::start(&self.program, &self.data, &to_relay(relay)).await
+        self.delivering_with(relay, Vec::new()).await
+    }
+
+    /// The same, with more variables.
+    pub(crate) async fn delivering_with(&self, relay: SocketAddr, more: Vec<(&str, String)>) -> Result<Node, Failure> {
+        Node::start(&self.program, &self.data, &[to_relay(relay), more].concat()).await
     }
 }
 

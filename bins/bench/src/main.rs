@@ -13,6 +13,7 @@
 //!
 //! Invariant: everything listens on the loopback, on free ports, and ends with this process.
 
+mod allocations;
 mod arguments;
 mod bed;
 mod client;

@@ -27,6 +27,7 @@ pub(crate) struct Node {
     child: Child,
     pid: i32,
     address: SocketAddr,
+    log: PathBuf,
 }
 
 impl Node {
@@ -42,7 +43,7 @@ impl Node {
         let not_listening = || Failure::NotListening { log: log.clone() };
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(not_listening)?;
         let address = timeout(START, listening(&log)).await.map_err(|_late| not_listening())?;
-        Ok(Self { child, pid, address })
+        Ok(Self { child, pid, address, log })
     }
 
     /// Where it listens.
@@ -61,6 +62,17 @@ impl Node {
         let _ = kill(Pid::from_raw(self.pid), Signal::SIGTERM);
         let ended = timeout(DRAIN, self.child.wait()).await;
         ended.map_err(|_late| in_vain("the server's end", DRAIN))?.map(drop).map_err(Failure::run("selfmx"))
+    }
+
+    /// Has it stop at once, whatever it has in hand, and gives what it wrote until it ended.
+    pub(crate) async fn last_words(mut self) -> Result<String, Failure> {
+        // The second signal takes the place of waiting.
+        for signal in [Signal::SIGTERM, Signal::SIGINT] {
+            let _ = kill(Pid::from_raw(self.pid), signal);
+        }
+        let ended = timeout(DRAIN, self.child.wait()).await;
+        ended.map_err(|_late| in_vain("the server's end", DRAIN))?.map_err(Failure::run("selfmx"))?;
+        fs::read_to_string(&self.log).map_err(Failure::file(&self.log))
     }
 
     /// Kills it and waits until it is gone: what it would wait for does not matter here.

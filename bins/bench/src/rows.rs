@@ -88,7 +88,7 @@ impl Row {
             Self::Million => "accepting, claiming and listing with a million mails",
             Self::TwoNodes => "two nodes on one PostgreSQL",
             Self::Idle => "a lone mail",
-            Self::Account => "what a mail costs: statements, rows, log, processor time",
+            Self::Account => "what a mail costs: statements, rows, log, processor time, allocations",
             Self::Start => "from the start to the first accepted mail; the binary's size",
         }
     }

@@ -1,7 +1,8 @@
-//! Where the time goes: what one accepted mail and one delivered mail cost, counted by PostgreSQL and by the kernel.
+//! Where the time goes: what one accepted mail and one delivered mail cost, counted by PostgreSQL, by the kernel and by the C library.
 
 use std::fmt::Write;
 
+use crate::allocations::{self, Allocations};
 use crate::bed::{Bed, Stage};
 use crate::failure::Failure;
 use crate::fill;
@@ -22,8 +23,8 @@ const NOT_THEIRS: &str = r"pg_stat|pg_current|CHECKPOINT|generate_series|count\(
 const EXPLAINED: &str = "\
 ## Where the time goes
 
-What one mail costs, counted by PostgreSQL (`pg_stat_statements`, the distance in its log) and by the kernel (processor time). A statement is one round trip; statements of several mails together count in
-parts. Accepting is B2's load; delivering is B5's, and its octets have those of queueing in them. Allocations were not counted.
+What one mail costs, counted by PostgreSQL (`pg_stat_statements`, the distance in its log), by the kernel (processor time) and, in runs of their own, by the C library (what the server allocates:
+`libmemusage.so`). A statement is one round trip; statements of several mails together count in parts. Accepting is B2's load; delivering is B5's, and its octets have those of queueing in them.
 
 ";
 
@@ -70,7 +71,8 @@ pub(crate) async fn account(stage: &Stage) -> Result<Outcome, Failure> {
     let delivering = statements(&bed, mails).await?;
     node.kill().await?;
 
-    text += &table(&rows);
+    let allocated = [accepting_allocates(&bed, mails).await?, delivering_allocates(&bed, &relay, mails).await?];
+    text += &table(&rows, allocated);
     text += &format!(
         "\nThe statements of accepting, by their time:\n\n{accepting}\nThe statements of delivering, by their time:\n\n{delivering}\n"
     );
@@ -89,6 +91,30 @@ async fn delivering(bed: &Bed, relay: &Relay, server: i32, mails: u64) -> Result
     relay.has_taken(taken + mails).await?;
     recorded(bed).await?;
     Ok(counts(bed, server).await?.since(before, mails))
+}
+
+/// What accepting a mail allocates: the more mails, less what the start and the fewer cost.
+async fn accepting_allocates(bed: &Bed, mails: u64) -> Result<Option<Allocations>, Failure> {
+    let allocated = async |mails| {
+        let node = bed.accepting_with(allocations::counting()).await?;
+        Load::to(node.address(), CONNECTIONS).mails(mails).await?;
+        node.last_words().await
+    };
+    Ok(between(&allocated(mails / 10).await?, &allocated(mails).await?, mails))
+}
+
+async fn delivering_allocates(bed: &Bed, relay: &Relay, mails: u64) -> Result<Option<Allocations>, Failure> {
+    let allocated = async |mails| {
+        let node = bed.delivering_with(relay.address(), allocations::counting()).await?;
+        queued_and_taken(bed, relay, mails).await?;
+        node.last_words().await
+    };
+    Ok(between(&allocated(mails / 10).await?, &allocated(mails).await?, mails))
+}
+
+/// What each mail allocated, from the last words of a server that had a tenth of them and of one that had them all.
+fn between(few: &str, many: &str, mails: u64) -> Option<Allocations> {
+    Some((Allocations::told_in(many)? - Allocations::told_in(few)?).of_each(mails - mails / 10))
 }
 
 async fn counts(bed: &Bed, server: i32) -> Result<Counts, Failure> {
@@ -121,15 +147,16 @@ impl Counts {
     }
 }
 
-fn table(rows: &[(&str, Counts)]) -> String {
-    let mut table = "| a mail | statements | rows told | log, octets | log records | whole pages | server, ms | PostgreSQL, ms |\n\
-                     |---|--:|--:|--:|--:|--:|--:|--:|\n"
+fn table(rows: &[(&str, Counts)], allocated: [Option<Allocations>; 2]) -> String {
+    let mut table = "| a mail | statements | rows told | log, octets | log records | whole pages | server, ms | PostgreSQL, ms | allocations | allocated, octets |\n\
+                     |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
         .to_owned();
-    for (what, counts) in rows {
+    for ((what, counts), allocated) in rows.iter().zip(allocated) {
         let Counts { statements, rows, octets, records, images, server, postgres } = counts;
         let figures = [*statements, *rows, *octets, *records, *images, server * 1_000.0, postgres * 1_000.0].map(short);
+        let allocated = allocated.map_or_else(|| "- | -".to_owned(), |of| format!("{} | {}", short(of.calls), short(of.octets)));
         // Writing to a text does not fail.
-        let _ = writeln!(table, "| {what} | {} |", figures.join(" | "));
+        let _ = writeln!(table, "| {what} | {} | {allocated} |", figures.join(" | "));
     }
     table
 }
