@@ -12,6 +12,11 @@ use uuid::Uuid;
 use crate::store::{change, read};
 use crate::{Error, Store};
 
+/// Another node may be at it.
+const FORGET: &str = "WITH over AS MATERIALIZED (SELECT tenant_id, day FROM quota_days \
+WHERE day < (now() AT TIME ZONE 'UTC')::date - 1 ORDER BY day LIMIT $1 FOR UPDATE SKIP LOCKED) \
+DELETE FROM quota_days q USING over o WHERE q.tenant_id = o.tenant_id AND q.day = o.day";
+
 /// How a tenant's daily quota stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaStanding {
@@ -48,7 +53,7 @@ impl Store {
     ///
     /// Where the database cannot.
     pub async fn quota_days_forget(&self, _system: &System, count: u32) -> Result<usize, Error> {
-        let delete = Forget { count: i64::from(count) };
+        let delete = diesel::sql_query(FORGET).bind::<BigInt, _>(i64::from(count));
         change!(self, connection => delete.execute(connection).await).await
     }
 }
@@ -73,22 +78,3 @@ impl Query for Standing {
 }
 
 impl<C> diesel::RunQueryDsl<C> for Standing {}
-
-#[derive(QueryId)]
-struct Forget {
-    count: i64,
-}
-
-impl QueryFragment<Pg> for Forget {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // Another node may be at it.
-        out.push_sql(
-            "WITH over AS MATERIALIZED (SELECT tenant_id, day FROM quota_days WHERE day < (now() AT TIME ZONE 'UTC')::date - 1 ORDER BY day LIMIT ",
-        );
-        out.push_bind_param::<BigInt, _>(&self.count)?;
-        out.push_sql(" FOR UPDATE SKIP LOCKED) DELETE FROM quota_days q USING over o WHERE q.tenant_id = o.tenant_id AND q.day = o.day");
-        Ok(())
-    }
-}
-
-impl<C> diesel::RunQueryDsl<C> for Forget {}

@@ -20,6 +20,11 @@ use crate::{Error, Store};
 /// Stands before everything, so that this hash is no other use's.
 const DOMAIN: &[u8] = b"selfmx idempotency key\0";
 
+/// What is locked was taken over just now, or another node is at it.
+const FORGET: &str = "WITH old AS MATERIALIZED (SELECT tenant_id, digest FROM idempotency_keys \
+WHERE created_at <= now() - interval '24 hours' ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED) \
+DELETE FROM idempotency_keys k USING old o WHERE k.tenant_id = o.tenant_id AND k.digest = o.digest";
+
 /// As which a key is kept: with the mode, since what a test key sent goes nowhere and must not answer for a live one's.
 pub(super) fn digest_of(acceptance: &Acceptance) -> Option<Vec<u8>> {
     let Idempotency { key, part, .. } = acceptance.idempotency.as_ref()?;
@@ -154,28 +159,7 @@ impl Store {
     ///
     /// Where the database cannot.
     pub async fn idempotency_keys_forget(&self, _system: &System, count: u32) -> Result<usize, Error> {
-        let delete = Forget { count: i64::from(count) };
+        let delete = diesel::sql_query(FORGET).bind::<BigInt, _>(i64::from(count));
         change!(self, connection => delete.execute(connection).await).await
     }
 }
-
-#[derive(QueryId)]
-struct Forget {
-    count: i64,
-}
-
-impl QueryFragment<Pg> for Forget {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // What is locked was taken over just now, or another node is at it.
-        out.push_sql(
-            "WITH old AS MATERIALIZED (SELECT tenant_id, digest FROM idempotency_keys WHERE created_at <= now() - interval '24 hours' ORDER BY created_at LIMIT ",
-        );
-        out.push_bind_param::<BigInt, _>(&self.count)?;
-        out.push_sql(
-            " FOR UPDATE SKIP LOCKED) DELETE FROM idempotency_keys k USING old o WHERE k.tenant_id = o.tenant_id AND k.digest = o.digest",
-        );
-        Ok(())
-    }
-}
-
-impl<C> diesel::RunQueryDsl<C> for Forget {}
