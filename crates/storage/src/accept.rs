@@ -117,7 +117,7 @@ impl Store {
     /// Tells of each what was accepted under its idempotency key; where nothing is any more, it is tried again.
     async fn accept_again(&self, mut open: Vec<(&Acceptance, &mut Verdict)>) {
         // What was accepted by now stays so: a failure is of those alone that are not.
-        match self.winners(&open).await {
+        match self.winners(open.iter().map(|(acceptance, _)| *acceptance)).await {
             Ok(winners) => open.iter_mut().for_each(|(acceptance, verdict)| verdict.resolve(winners.of(acceptance))),
             Err(error) => open.iter_mut().for_each(|(_, verdict)| **verdict = Verdict::Told(Err(unknown(&error)))),
         }
@@ -132,8 +132,9 @@ impl Store {
         }
     }
 
-    async fn winners(&self, open: &[(&Acceptance, &mut Verdict)]) -> Result<Winners, Error> {
-        let look = Look::of(open.iter().map(|(acceptance, _)| *acceptance));
+    /// What was accepted under the idempotency keys of these.
+    async fn winners<'a>(&self, acceptances: impl Iterator<Item = &'a Acceptance>) -> Result<Winners, Error> {
+        let look = Look::of(acceptances);
         if look.is_empty() {
             return Ok(Winners::default());
         }
@@ -141,12 +142,17 @@ impl Store {
         Ok(Winners::new(rows))
     }
 
-    /// One statement, one commit.
-    async fn accept_once(&self, acceptances: &[&Acceptance]) -> Result<Vec<Verdict>, Error> {
+    fn insert_of<'a>(&self, acceptances: impl Iterator<Item = &'a Acceptance>) -> Result<Insert<'a>, Error> {
         let mut insert = Insert::default();
         for acceptance in acceptances {
             insert.push(acceptance, || EventId::generate(&*self.clock, &*self.entropy))?;
         }
+        Ok(insert)
+    }
+
+    /// One statement, one commit.
+    async fn accept_once(&self, acceptances: &[&Acceptance]) -> Result<Vec<Verdict>, Error> {
+        let insert = self.insert_of(acceptances.iter().copied())?;
         // All rows are fetched: an error while committing comes after the last of them.
         let rows = change!(self, connection => insert.write(connection).await).await?;
         let verdicts: Vec<_> = rows.into_iter().map(verdict).collect();

@@ -2,13 +2,10 @@
 
 use diesel::result::Error as DieselError;
 use diesel_async::AsyncConnection;
-use selfmx_domain::EventId;
 
-use super::insert::Insert;
-use super::repeat::Look;
 use super::statement::Row;
 use super::{Acceptance, Accepted, ROUNDS, Verdict, verdict};
-use crate::store::{change, read};
+use crate::store::change;
 use crate::{Error, Store};
 
 /// Why none of several emails was accepted.
@@ -45,9 +42,7 @@ impl Store {
     /// What was accepted, now or before; `None`: what stood under their keys has gone meanwhile.
     async fn told_of_all(&self, acceptances: &[Acceptance], mut verdicts: Vec<Verdict>) -> Result<Option<Vec<Accepted>>, NoneAccepted> {
         if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Lost | Verdict::Unless(_))) {
-            let look = Look::of(acceptances.iter());
-            let rows = read!(self, connection => look.rows(connection).await).await?;
-            let winners = super::Winners::new(rows);
+            let winners = self.winners(acceptances.iter()).await?;
             let mut is_gone = false;
             for (acceptance, verdict) in acceptances.iter().zip(&mut verdicts) {
                 let found = winners.of(acceptance);
@@ -66,11 +61,7 @@ impl Store {
 
     /// Writes them, or tells why it does not, in which case those that were not in the way seem to be accepted.
     async fn write_all(&self, acceptances: &[Acceptance]) -> Result<Vec<Row>, Error> {
-        let mut insert = Insert::default();
-        for acceptance in acceptances {
-            insert.push(acceptance, || EventId::generate(&*self.clock, &*self.entropy))?;
-        }
-        let (insert, mut undone) = (&insert, None);
+        let (insert, mut undone) = (&self.insert_of(acceptances.iter())?, None);
         let written: Result<Vec<Row>, Error> = change!(self, connection => {
             let write = connection.transaction(async |connection| {
                 let rows = insert.write(connection).await?;
