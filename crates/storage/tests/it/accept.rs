@@ -76,13 +76,7 @@ async fn what_was_asked_for_reads_back_word_for_word() {
 #[tokio::test]
 async fn an_error_at_the_very_end_of_the_commit_is_an_error_and_nothing_is_there() {
     let place = Place::new().await;
-    place
-        .database
-        .execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$; \
-             CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()",
-        )
-        .await;
+    place.refuse_commits().await;
     let refused = place.store.email_accept(acceptance(&permit(), draft(|_| {}))).await;
     assert!(refused.is_err(), "{refused:?}");
     assert_eq!(place.rows().await, "0 0 0 0 0");

@@ -1,12 +1,12 @@
 //! Emails that are accepted at the same time share a commit, and neither wait for nor suffer from one another.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use selfmx_domain::EmailId;
-use selfmx_storage::{Accepted, Error, Store};
-use tokio::task::JoinSet;
+use selfmx_storage::{Accepted, Error};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
+use tokio_postgres::Client;
 
 use crate::place::{LONG, Place, acceptance, draft, permit};
 
@@ -14,32 +14,47 @@ const ONE_IS_WRONG: &str = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE pl
      IF NEW.subject = 'wrong' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW; END $$; \
      CREATE TRIGGER refuse BEFORE INSERT ON emails FOR EACH ROW EXECUTE FUNCTION refuse()";
 
-/// Begins to accept an email with each of these subjects while no email can be written, and lets them go once all wait.
-async fn together(place: &Place, store: &Store, subjects: &[&str]) -> Vec<Result<Accepted, Error>> {
-    let mut holder = place.database.connect().await;
-    let lock = holder.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE emails").await.unwrap();
-    let mut calls = Vec::new();
-    for subject in subjects {
-        let (store, subject) = (store.clone(), subject.parse().unwrap());
-        calls.push(tokio::spawn(async move { store.email_accept(acceptance(&permit(), draft(|parts| parts.subject = subject))).await }));
-        // Each is on its way before the next begins.
-        tokio::task::yield_now().await;
+/// Emails that are being accepted while none can be written.
+struct HeldUp {
+    calls: Vec<JoinHandle<Result<Accepted, Error>>>,
+    holder: Client,
+}
+
+impl HeldUp {
+    /// Begins to accept an email with each of these subjects: some are being written then, and the others wait.
+    async fn with(place: &Place, subjects: &[&str]) -> Self {
+        let holder = place.database.connect().await;
+        holder.batch_execute("BEGIN; LOCK TABLE emails").await.unwrap();
+        let mut calls = Vec::new();
+        for subject in subjects {
+            let (store, subject) = (place.store.clone(), subject.parse().unwrap());
+            let asked = acceptance(&permit(), draft(|parts| parts.subject = subject));
+            calls.push(tokio::spawn(async move { store.email_accept(asked).await }));
+            // Each is on its way before the next begins.
+            tokio::task::yield_now().await;
+        }
+        place.until_blocked(2).await;
+        Self { calls, holder }
     }
-    let blocked = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    timeout(LONG, async { while place.ask(blocked).await != "t" {} }).await.unwrap();
-    lock.rollback().await.unwrap();
-    let mut answers = Vec::new();
-    for call in calls {
-        answers.push(timeout(LONG, call).await.unwrap().unwrap());
+
+    /// Lets them go, and gives the answers of those that have not given up.
+    async fn released(self) -> Vec<Result<Accepted, Error>> {
+        self.holder.batch_execute("ROLLBACK").await.unwrap();
+        let mut answers = Vec::new();
+        for call in self.calls {
+            match timeout(LONG, call).await.unwrap() {
+                Err(aborted) if aborted.is_cancelled() => {}
+                answer => answers.push(answer.unwrap()),
+            }
+        }
+        answers
     }
-    answers
 }
 
 #[tokio::test]
 async fn those_that_come_at_the_same_time_share_a_commit() {
     let place = Place::new().await;
-    let answers = together(&place, &place.store, &["s"; 100]).await;
+    let answers = HeldUp::with(&place, &["s"; 100]).await.released().await;
     let mut ids: Vec<EmailId> = answers.into_iter().map(|answer| answer.unwrap().id).collect();
     ids.sort();
     ids.dedup();
@@ -54,7 +69,7 @@ async fn one_that_is_wrong_fails_alone() {
     place.database.execute(ONE_IS_WRONG).await;
     let mut subjects = vec!["right"; 30];
     (subjects[3], subjects[17]) = ("wrong", "wrong");
-    let answers = together(&place, &place.store, &subjects).await;
+    let answers = HeldUp::with(&place, &subjects).await.released().await;
     for (subject, answer) in subjects.iter().zip(answers) {
         assert_eq!(answer.is_ok(), *subject == "right", "{answer:?}");
     }
@@ -65,47 +80,31 @@ async fn one_that_is_wrong_fails_alone() {
 #[tokio::test]
 async fn where_the_connection_is_lost_none_is_tried_again() {
     let place = Place::new().await;
-    let mut holder = place.database.connect().await;
-    let lock = holder.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE emails").await.unwrap();
-    let mut calls = JoinSet::new();
-    for _ in 0..50 {
-        let store = place.store.clone();
-        calls.spawn(async move { store.email_accept(acceptance(&permit(), draft(|_| {}))).await });
-    }
+    let mut held_up = HeldUp::with(&place, &["s"; 50]).await;
     let kill =
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let mut failed = 0;
-    while failed < 50 {
-        place.ask(kill).await;
-        while let Ok(Some(answer)) = timeout(Duration::from_millis(20), calls.join_next()).await {
-            assert!(matches!(answer.unwrap(), Err(Error::Unavailable(_))));
-            failed += 1;
-        }
+    for call in held_up.calls.drain(..) {
+        timeout(LONG, async {
+            while !call.is_finished() {
+                place.ask(kill).await;
+            }
+        })
+        .await
+        .unwrap();
+        assert!(matches!(call.await.unwrap(), Err(Error::Unavailable(_))));
     }
-    lock.rollback().await.unwrap();
+    held_up.released().await;
     assert_eq!(place.rows().await, "0 0 0 0 0");
 }
 
 #[tokio::test]
 async fn whoever_gives_up_takes_nobody_with_it() {
     let place = Place::new().await;
-    let mut holder = place.database.connect().await;
-    let lock = holder.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE emails").await.unwrap();
-    let mut calls = Vec::new();
-    for _ in 0..20 {
-        let store = place.store.clone();
-        calls.push(tokio::spawn(async move { store.email_accept(acceptance(&permit(), draft(|_| {}))).await }));
-    }
-    let blocked = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    timeout(LONG, async { while place.ask(blocked).await != "t" {} }).await.unwrap();
+    let held_up = HeldUp::with(&place, &["s"; 20]).await;
     // Those whose statement is under way and those that wait alike.
-    calls.iter().step_by(2).for_each(tokio::task::JoinHandle::abort);
-    lock.rollback().await.unwrap();
-    for call in calls.into_iter().skip(1).step_by(2) {
-        assert!(timeout(LONG, call).await.unwrap().unwrap().is_ok());
-    }
+    held_up.calls.iter().step_by(2).for_each(JoinHandle::abort);
+    let answers = held_up.released().await;
+    assert!(answers.len() == 10 && answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(place.rows().await, "20 20 20 20 20");
 }
 

@@ -7,6 +7,8 @@ use selfmx_auth::{ApiKey, Authority, Permission, Permit, Principal, Secret, Syst
 use selfmx_domain::{ApiKeyId, Clock, Draft, DraftParts, EmailId, Limits, Mode, TenantId, TenantProfile};
 use selfmx_storage::{Acceptance, DatabaseAddress, Delivery, Lease, PoolSettings, SecretKey, Store, Vault, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// As long as no test lasts.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -82,6 +84,39 @@ impl Place {
         let mut leases = self.lease(1).await;
         assert_eq!(leases.len(), 1, "one email is due");
         leases.remove(0)
+    }
+
+    /// Waits until so many statements of others wait for a lock.
+    pub(crate) async fn until_blocked(&self, count: usize) {
+        let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' \
+             AND wait_event_type = 'Lock'";
+        timeout(LONG, async { while self.ask(blocked).await != count.to_string() {} }).await.expect("they wait for a lock");
+    }
+
+    /// Has whatever writes an event fail at the very end of its commit, until the trigger `refuse` on the table is dropped.
+    pub(crate) async fn refuse_commits(&self) {
+        let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$; \
+             CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()";
+        self.database.execute(refuse).await;
+    }
+
+    /// Has so many nodes lease at once until each finds nothing more, and tells which emails they were given.
+    pub(crate) async fn lease_by(&self, nodes: usize) -> Vec<EmailId> {
+        let mut leasers = JoinSet::new();
+        for _ in 0..nodes {
+            let store = self.other_store();
+            leasers.spawn(async move {
+                let mut got = Vec::new();
+                loop {
+                    let leases = store.queue_lease(&system(), 7, LONG, &[]).await.unwrap();
+                    if leases.is_empty() {
+                        return got;
+                    }
+                    got.extend(leases.iter().map(|lease| lease.work().email_id));
+                }
+            });
+        }
+        leasers.join_all().await.into_iter().flatten().collect()
     }
 
     /// The first column of a query's first row.

@@ -68,9 +68,9 @@ async fn a_read_whose_connection_is_killed_under_it_is_made_again() {
     lock.batch_execute("LOCK TABLE queue").await.unwrap();
     let store = place.store.clone();
     let reading = tokio::spawn(async move { store.queue_depth().await });
-    wait_for_lock(&place).await;
+    place.until_blocked(1).await;
     place.ask(&format!("SELECT count(pg_terminate_backend(pid)) {OURS}")).await;
-    wait_for_lock(&place).await;
+    place.until_blocked(1).await;
     lock.rollback().await.unwrap();
     assert_eq!(timeout(LONG, reading).await.unwrap().unwrap().unwrap(), 0);
 }
@@ -84,7 +84,7 @@ async fn a_write_whose_connection_is_killed_under_it_is_unavailable_and_not_made
     lock.batch_execute("LOCK TABLE queue").await.unwrap();
     let store = place.store.clone();
     let accepting = tokio::spawn(async move { store.email_accept(acceptance(&permit(), draft(|_| {}))).await });
-    wait_for_lock(&place).await;
+    place.until_blocked(1).await;
     kill_all(&place).await;
     let refused = timeout(LONG, accepting).await.unwrap().unwrap();
     assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
@@ -125,12 +125,6 @@ async fn a_connection_that_just_ends_is_unavailable_and_the_next_one_works() {
     timeout(LONG, async { while store.ping().await.is_err() {} }).await.expect("the server comes back");
 }
 
-/// Waits until one of ours waits for a lock.
-async fn wait_for_lock(place: &Place) {
-    let waiting = format!("SELECT count(*) {OURS} AND wait_event_type = 'Lock'");
-    timeout(LONG, async { while place.ask(&waiting).await != "1" {} }).await.expect("a statement waits for the lock");
-}
-
 #[tokio::test]
 async fn a_caller_that_gives_up_leaves_no_statement_in_the_next_one_s_way() {
     let place = small(1, Duration::from_secs(10)).await;
@@ -144,7 +138,7 @@ async fn a_caller_that_gives_up_leaves_no_statement_in_the_next_one_s_way() {
         tokio::pin!(leasing);
         tokio::select! {
             result = &mut leasing => panic!("{result:?}"),
-            () = wait_for_lock(&place) => {}
+            () = place.until_blocked(1) => {}
         }
     }
     // Behind the abandoned statement this would wait as long as that waits for its lock.
@@ -181,7 +175,7 @@ async fn the_wait_for_a_connection_is_bounded() {
     tokio::pin!(held);
     let refused = tokio::select! {
         _ = &mut held => panic!("the table is locked"),
-        refused = async { wait_for_lock(&place).await; place.store.ping().await } => refused,
+        refused = async { place.until_blocked(1).await; place.store.ping().await } => refused,
     };
     assert!(matches!(&refused, Err(Error::Unavailable(reason)) if reason.contains("DB_POOL_SIZE")), "{refused:?}");
     assert!(start.elapsed() < Duration::from_secs(10));

@@ -8,7 +8,6 @@ use selfmx_domain::{EmailId, Priority};
 use selfmx_storage::{Delivery, Lease};
 use selfmx_testing::ManualClock;
 use time::macros::datetime;
-use tokio::task::JoinSet;
 
 use crate::place::{LONG, Place, acceptance, admin, draft, permit, store_with_clock, system};
 
@@ -58,21 +57,7 @@ async fn work_that_is_not_due_is_not_leased() {
 async fn eight_leasers_at_once_get_each_of_1000_mails_exactly_once() {
     let place = Place::new().await;
     place.fill(1000, "n % 3", "now()").await;
-    let mut leasers = JoinSet::new();
-    for _ in 0..8 {
-        let store = place.other_store();
-        leasers.spawn(async move {
-            let mut got = Vec::new();
-            loop {
-                let leases = store.queue_lease(&system(), 7, LONG, &[]).await.unwrap();
-                if leases.is_empty() {
-                    return got;
-                }
-                got.extend(ids(&leases));
-            }
-        });
-    }
-    let got: Vec<_> = leasers.join_all().await.into_iter().flatten().collect();
+    let got = place.lease_by(8).await;
     assert_eq!(got.len(), 1000);
     assert_eq!(got.into_iter().collect::<HashSet<_>>().len(), 1000);
 }

@@ -91,8 +91,7 @@ async fn whoever_repeats_a_request_that_is_not_done_waits_and_takes_its_place_wh
         transaction.batch_execute("INSERT INTO idempotency_keys SELECT * FROM kept").await.unwrap();
         let (store, asked) = (place.store.clone(), asked(&admin(), end, 1));
         let waiting = tokio::spawn(async move { store.email_accept(asked).await });
-        let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while place.ask(blocked).await != "1" {}
+        place.until_blocked(1).await;
         match end {
             "COMMIT" => transaction.commit().await.unwrap(),
             _ => transaction.rollback().await.unwrap(),
@@ -147,13 +146,7 @@ async fn a_key_that_nothing_was_accepted_under_is_free() {
 async fn what_fails_at_the_very_end_of_the_commit_leaves_its_key_free() {
     let place = Place::new().await;
     let tenant = place.tenant().await;
-    place
-        .database
-        .execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$; \
-             CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()",
-        )
-        .await;
+    place.refuse_commits().await;
     for per_day in [0, 5] {
         limit(&place, tenant, per_day).await;
         assert!(send(&place.store, &tenant_admin(tenant), "order-7", 1).await.is_err());

@@ -1,6 +1,6 @@
 //! Who is served first when more is due than can be sent: tenants take turns.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use selfmx_domain::TenantId;
 use selfmx_storage::{Delivery, Lease};
@@ -121,21 +121,7 @@ async fn what_is_due_is_found_behind_a_thousand_tenants_that_wait_and_one_that_i
 async fn taking_turns_leases_each_of_many_mails_exactly_once() {
     let place = Place::new().await;
     fill_each(&place, &tenants(7), 200, "now()").await;
-    let mut leasers = tokio::task::JoinSet::new();
-    for _ in 0..6 {
-        let store = place.other_store();
-        leasers.spawn(async move {
-            let mut got = Vec::new();
-            loop {
-                let leases = store.queue_lease(&system(), 7, LONG, &[]).await.unwrap();
-                if leases.is_empty() {
-                    return got;
-                }
-                got.extend(leases.iter().map(|lease| lease.work().email_id));
-            }
-        });
-    }
-    let got: Vec<_> = leasers.join_all().await.into_iter().flatten().collect();
+    let got = place.lease_by(6).await;
     assert_eq!(got.len(), 1_400);
-    assert_eq!(got.into_iter().collect::<std::collections::HashSet<_>>().len(), 1_400);
+    assert_eq!(got.into_iter().collect::<HashSet<_>>().len(), 1_400);
 }

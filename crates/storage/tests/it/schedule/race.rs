@@ -72,8 +72,7 @@ async fn a_cancellation_that_waited_for_a_settlement_sees_what_it_brought() {
         .unwrap();
     let store = place.store.clone();
     let canceling = tokio::spawn(async move { store.email_cancel(&permit(), id).await });
-    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while place.ask(blocked).await != "1" {}
+    place.until_blocked(1).await;
     recording.commit().await.unwrap();
     super::is_unchangeable(canceling.await.unwrap(), Unchangeable::PartlyDelivered);
     super::is_unchangeable(cancel(&place, id).await, Unchangeable::PartlyDelivered);
