@@ -1,13 +1,10 @@
 //! Sending several emails at once: all of them or none, or as many as may be sent.
 
-use std::sync::Arc;
-
-use selfmx_auth::{Consented, Permit, needs};
-use selfmx_domain::{Draft, EmailId, Idempotency};
-use selfmx_mail::{Identity, Signer};
+use selfmx_auth::{Permit, needs};
+use selfmx_domain::{Draft, Idempotency};
 use selfmx_storage::Acceptance;
 
-use crate::send::{AcceptedEmail, broken, refused, signed};
+use crate::send::{AcceptedEmail, Prepared, broken, refused};
 use crate::{App, Error};
 
 /// Why none of a batch was accepted.
@@ -25,14 +22,6 @@ impl From<Error> for NoneSent {
     }
 }
 
-/// An email that its key may send, not composed yet.
-struct Prepared {
-    consented: Consented,
-    identity: Identity,
-    signer: Option<Arc<Signer>>,
-    idempotency: Option<Idempotency>,
-}
-
 impl App {
     /// Accepts all of these emails, in one commit, or none. What repeats an earlier request is told what that one accepted.
     ///
@@ -47,7 +36,7 @@ impl App {
     ) -> Result<Vec<AcceptedEmail>, NoneSent> {
         let mut prepared = Vec::new();
         for (index, draft) in drafts.into_iter().enumerate() {
-            let ready = self.prepared(permit, index, draft, idempotency.as_ref()).await;
+            let ready = self.prepared_part(permit, index, draft, idempotency.as_ref()).await;
             prepared.push(ready.map_err(|error| NoneSent { index: Some(index), error })?);
         }
         let acceptances = composed(prepared).await?;
@@ -68,7 +57,7 @@ impl App {
     ) -> Result<Vec<(usize, Result<AcceptedEmail, Error>)>, Error> {
         let (mut told, mut places, mut prepared) = (Vec::new(), Vec::new(), Vec::new());
         for (index, draft) in drafts {
-            match self.prepared(permit, index, draft, idempotency.as_ref()).await {
+            match self.prepared_part(permit, index, draft, idempotency.as_ref()).await {
                 Ok(ready) => {
                     places.push(index);
                     prepared.push(ready);
@@ -83,27 +72,21 @@ impl App {
         Ok(told)
     }
 
-    async fn prepared(
+    /// Prepares one of the request's emails, whose idempotency key is a part of the request's.
+    async fn prepared_part(
         &self,
         permit: &Permit<needs::Send>,
         index: usize,
         draft: Draft,
-        idempotency: Option<&Idempotency>,
+        whole: Option<&Idempotency>,
     ) -> Result<Prepared, Error> {
-        let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
-        let consented = permit.consent(draft, None)?;
-        let signer = self.signer(permit, consented.draft().from().address().domain()).await?;
         let part = u16::try_from(index).map_err(broken)?;
-        let idempotency = idempotency.map(|whole| Idempotency { part, ..whole.clone() });
-        Ok(Prepared { consented, identity, signer, idempotency })
+        let idempotency = whole.map(|whole| Idempotency { part, ..whole.clone() });
+        self.prepared(permit, draft, idempotency).await
     }
 }
 
 /// Composes all of them, on a thread of its own, so that no other request waits for it.
 async fn composed(prepared: Vec<Prepared>) -> Result<Vec<Acceptance>, Error> {
-    let compose = |ready: Prepared| {
-        let message = signed(ready.consented.draft(), &ready.identity, ready.signer.as_deref())?.into_octets();
-        Ok(Acceptance { id: ready.identity.id, consented: ready.consented, message, idempotency: ready.idempotency })
-    };
-    tokio::task::spawn_blocking(move || prepared.into_iter().map(compose).collect()).await.map_err(broken)?
+    tokio::task::spawn_blocking(move || prepared.into_iter().map(Prepared::composed).collect()).await.map_err(broken)?
 }

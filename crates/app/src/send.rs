@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use selfmx_auth::{Consented, Permit, Unrecognised, needs};
 use selfmx_domain::{Draft, EmailId, Idempotency};
-use selfmx_mail::{Identity, Message, Signer, compose};
+use selfmx_mail::{Identity, Signer, compose};
 pub use selfmx_storage::Accepted as AcceptedEmail;
 use selfmx_storage::{Acceptance, Error as StoreError};
 
@@ -32,12 +32,57 @@ impl App {
         draft: Draft,
         idempotency: Option<Idempotency>,
     ) -> Result<AcceptedEmail, Error> {
+        let prepared = self.prepared(permit, draft, idempotency).await?;
+        let acceptance = if prepared.is_quick() {
+            prepared.composed()?
+        } else {
+            tokio::task::spawn_blocking(move || prepared.composed()).await.map_err(broken)??
+        };
+        self.store.email_accept(acceptance).await.map_err(|error| refused(error, permit))
+    }
+
+    /// Whether its key may send an email, and with whose DKIM key it is signed.
+    pub(crate) async fn prepared(
+        &self,
+        permit: &Permit<needs::Send>,
+        draft: Draft,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Prepared, Error> {
         let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
         let consented = permit.consent(draft, None)?;
         let signer = self.signer(permit, consented.draft().from().address().domain()).await?;
-        let (consented, message) = composed(consented, identity, signer).await?;
-        let acceptance = Acceptance { id: identity.id, consented, message: message.into_octets(), idempotency };
-        self.store.email_accept(acceptance).await.map_err(|error| refused(error, permit))
+        Ok(Prepared { consented, identity, signer, idempotency })
+    }
+}
+
+/// An email that its key may send, not composed yet.
+pub(crate) struct Prepared {
+    consented: Consented,
+    identity: Identity,
+    signer: Option<Arc<Signer>>,
+    idempotency: Option<Idempotency>,
+}
+
+impl Prepared {
+    /// Whether nobody is kept waiting while it is composed.
+    fn is_quick(&self) -> bool {
+        let draft = self.consented.draft();
+        let size = |text: Option<&str>| text.map_or(0, str::len);
+        let octets = draft.attachments().iter().map(|attachment| attachment.content.len()).sum::<usize>()
+            + size(draft.body().text())
+            + size(draft.body().html());
+        octets <= COMPOSE_HERE && self.signer.as_deref().is_none_or(Signer::is_quick)
+    }
+
+    /// Composes and signs it.
+    pub(crate) fn composed(self) -> Result<Acceptance, Error> {
+        let Self { consented, identity, signer, idempotency } = self;
+        let message = compose(consented.draft(), &identity).map_err(broken)?;
+        let message = match signer {
+            Some(signer) => signer.sign(message, identity.date).map_err(broken)?,
+            None => message,
+        };
+        Ok(Acceptance { id: identity.id, consented, message: message.into_octets(), idempotency })
     }
 }
 
@@ -47,31 +92,6 @@ pub(crate) fn refused(error: StoreError, permit: &Permit<needs::Send>) -> Error 
         (StoreError::NoSuchTenant, Some(_)) => Unrecognised.into(),
         (StoreError::NoSuchTenant, None) => Error::NotFound,
         (error, _) => error.into(),
-    }
-}
-
-async fn composed(consented: Consented, identity: Identity, signer: Option<Arc<Signer>>) -> Result<(Consented, Message), Error> {
-    let draft = consented.draft();
-    let size = |text: Option<&str>| text.map_or(0, str::len);
-    let octets = draft.attachments().iter().map(|attachment| attachment.content.len()).sum::<usize>()
-        + size(draft.body().text())
-        + size(draft.body().html());
-    if octets <= COMPOSE_HERE && signer.as_deref().is_none_or(Signer::is_quick) {
-        let message = signed(draft, &identity, signer.as_deref())?;
-        return Ok((consented, message));
-    }
-    let composing = tokio::task::spawn_blocking(move || {
-        let message = signed(consented.draft(), &identity, signer.as_deref())?;
-        Ok((consented, message))
-    });
-    composing.await.map_err(broken)?
-}
-
-pub(crate) fn signed(draft: &Draft, identity: &Identity, signer: Option<&Signer>) -> Result<Message, Error> {
-    let message = compose(draft, identity).map_err(broken)?;
-    match signer {
-        Some(signer) => signer.sign(message, identity.date).map_err(broken),
-        None => Ok(message),
     }
 }
 
