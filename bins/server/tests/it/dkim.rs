@@ -46,11 +46,8 @@ struct Shop {
 
 impl Shop {
     async fn with(world: &World, dkim: Value) -> Self {
-        let answer = world.post("/v1/tenants", &json!({"name": "Shop", "dkim": dkim})).await;
-        assert_eq!(answer.status, 201, "{}", answer.json());
-        let id = text(&answer.json()["id"]);
-        let key = world.key(json!({"name": "Shop", "permissions": ["*"], "tenant_id": id})).await.secret;
-        Self { id, key }
+        let id = world.tenant_of(json!({"name": "Shop", "dkim": dkim})).await;
+        Self { key: world.key_for(&id).await, id }
     }
 
     async fn change(&self, world: &World, dkim: Value) -> Value {

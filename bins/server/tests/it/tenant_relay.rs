@@ -10,7 +10,7 @@ use selfmx_testing::{Certificate, Database, Sink, SinkSettings, SinkTls};
 use serde_json::{Value, json};
 
 use crate::process::KEY;
-use crate::world::{World, text};
+use crate::world::World;
 
 const ALLOWED: (&str, &str) = ("TENANT_SMTP_ALLOW_PRIVATE", "true");
 const LOGIN: (&str, &str) = ("mailer", "canary-of-the-relay");
@@ -24,11 +24,8 @@ struct Shop {
 impl Shop {
     /// One with this relay.
     async fn with(world: &World, smtp: Value) -> Self {
-        let answer = world.post("/v1/tenants", &json!({"name": "Shop", "smtp": smtp})).await;
-        assert_eq!(answer.status, 201, "{}", answer.json());
-        let id = text(&answer.json()["id"]);
-        let key = world.key(json!({"name": "Shop", "permissions": ["*"], "tenant_id": id})).await.secret;
-        Self { id, key }
+        let id = world.tenant_of(json!({"name": "Shop", "smtp": smtp})).await;
+        Self { key: world.key_for(&id).await, id }
     }
 
     /// Sends an email, and gives its id.

@@ -73,9 +73,19 @@ impl World {
 
     /// Makes a tenant, and gives its id.
     pub(crate) async fn tenant(&self, name: &str) -> String {
-        let answer = self.post("/v1/tenants", &json!({"name": name})).await;
+        self.tenant_of(json!({"name": name})).await
+    }
+
+    /// The same by all that is said of it.
+    pub(crate) async fn tenant_of(&self, said: Value) -> String {
+        let answer = self.post("/v1/tenants", &said).await;
         assert_eq!(answer.status, 201, "{}", answer.json());
         text(&answer.json()["id"])
+    }
+
+    /// Makes a key of a tenant's that may do everything there, and gives its secret.
+    pub(crate) async fn key_for(&self, tenant: &str) -> String {
+        self.key(json!({"name": "Key", "permissions": ["*"], "tenant_id": tenant})).await.secret
     }
 
     /// Sends a usual email that `changes` alter, and gives its id.

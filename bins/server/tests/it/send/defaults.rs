@@ -4,15 +4,9 @@ use selfmx_testing::HttpAnswer;
 use serde_json::{Value, json};
 
 use crate::process::KEY;
-use crate::world::{World, email, fault, text};
+use crate::world::{World, email, fault};
 
 const ACME: &str = "Acme, Inc";
-
-async fn tenant(world: &World, said: Value) -> String {
-    let answer = world.post("/v1/tenants", &said).await;
-    assert_eq!(answer.status, 201, "{}", answer.json());
-    text(&answer.json()["id"])
-}
 
 async fn change(world: &World, tenant: &str, change: Value) {
     let answer = world.server.ask("PATCH", &format!("/v1/tenants/{tenant}"), Some(KEY), Some(&change)).await;
@@ -39,8 +33,8 @@ fn refused(answer: &HttpAnswer) -> (u16, String) {
 async fn a_tenant_s_settings_say_what_a_request_does_not() {
     let world = World::start().await;
     let settings = json!({"from_name": ACME, "from_address": "hello@acme.example", "reply_to": "Help <help@acme.example>"});
-    let tenant = tenant(&world, json!({"name": "Acme", "settings": settings})).await;
-    let secret = world.key(json!({"name": "All", "permissions": ["*"], "tenant_id": tenant})).await.secret;
+    let tenant = world.tenant_of(json!({"name": "Acme", "settings": settings})).await;
+    let secret = world.key_for(&tenant).await;
     let ours = (json!("\"Acme, Inc\" <hello@acme.example>"), json!(["Help <help@acme.example>"]));
     assert_eq!(shown(&world, &secret, json!({"from": null})).await, ours);
     let id = world.send_as(&secret, json!({"from": null})).await;
@@ -69,7 +63,7 @@ async fn a_tenant_s_settings_say_what_a_request_does_not() {
 #[tokio::test]
 async fn a_tenant_sends_from_its_domain_alone_however_that_is_spelt() {
     let world = World::start().await;
-    let tenant = tenant(&world, json!({"name": "Acme", "domain": "Bücher.example"})).await;
+    let tenant = world.tenant_of(json!({"name": "Acme", "domain": "Bücher.example"})).await;
     let secret = world.key(json!({"name": "Send", "permissions": ["send"], "tenant_id": tenant})).await.secret;
     for from in
         ["a@bücher.example", "A <a@BÜCHER.example>", "a@xn--bcher-kva.example", "a@XN--BCHER-KVA.EXAMPLE", "a@bu\u{308}cher.example"]
@@ -90,7 +84,7 @@ async fn a_tenant_sends_from_its_domain_alone_however_that_is_spelt() {
 #[tokio::test]
 async fn a_key_sends_as_those_that_it_may_and_a_default_sender_has_to_be_one_of_them() {
     let world = World::start().await;
-    let tenant = tenant(&world, json!({"name": "Acme", "settings": {"from_address": "shop@a.example"}})).await;
+    let tenant = world.tenant_of(json!({"name": "Acme", "settings": {"from_address": "shop@a.example"}})).await;
     let allowed = json!(["@BÜCHER.example", "Shop@a.example"]);
     let wanted = json!({"name": "Send", "permissions": ["send"], "tenant_id": tenant, "allowed_senders": allowed});
     let secret = world.key(wanted).await.secret;

@@ -31,7 +31,7 @@ impl Chance {
     pub(super) fn root(&self, tenant: Option<&String>) -> Value {
         let mut wanted = self.bounds(None, 30, 0);
         let wildcard = if tenant.is_some() { 60 } else { 80 };
-        let permissions = if self.happens(wildcard) { vec!["*"] } else { self.some(PERMISSIONS) };
+        let permissions = if self.happens(wildcard) { vec!["*"] } else { self.some(&PERMISSIONS) };
         let permissions: Vec<&str> = permissions.into_iter().chain(["api-keys:write"]).collect();
         wanted.insert("permissions".to_owned(), json!(permissions));
         wanted.insert("mode".to_owned(), json!(if self.happens(75) { "live" } else { "test" }));
@@ -96,7 +96,7 @@ impl Chance {
     /// Mostly what the maker has, or part of it; now and then anything.
     fn permissions(&self, maker: &Shown) -> Value {
         let held: Vec<&str> = PERMISSIONS.iter().copied().filter(|permission| maker.holds(permission)).collect();
-        json!(if self.happens(70) && !held.is_empty() { self.some(&held) } else { self.some(PERMISSIONS) })
+        json!(if self.happens(70) && !held.is_empty() { self.some(&held) } else { self.some(&PERMISSIONS) })
     }
 
     fn end(&self, maker: Option<&Shown>, now: i64) -> Value {

@@ -1,5 +1,9 @@
 //! The words of which random keys are made, and what plainly follows from each.
 
+use std::sync::LazyLock;
+
+use selfmx_auth::Permission;
+
 /// One member of a list: as a request says it, as an answer shows it, and which of the sampled things it covers.
 pub(super) struct Word {
     pub(super) said: &'static str,
@@ -85,19 +89,9 @@ pub(super) const BY: &[&str] = &[
 ];
 pub(super) const NO_TEMPLATE: &str = "no template";
 
-pub(super) const PERMISSIONS: &[&str] = &[
-    "*",
-    "send",
-    "templates:read",
-    "templates:write",
-    "webhooks:read",
-    "webhooks:write",
-    "api-keys:read",
-    "api-keys:write",
-    "logs:read",
-    "suppressions:read",
-    "suppressions:write",
-];
+/// All that there are: none that is added is left out.
+pub(super) static PERMISSIONS: LazyLock<Vec<&str>> =
+    LazyLock::new(|| Permission::ALL.iter().map(|permission| permission.as_str()).collect());
 
 /// Rates that no walk uses up; 0 is none.
 pub(super) const RATES: &[u64] = &[0, 1_000, 20_000, 50_000, 100_000];
