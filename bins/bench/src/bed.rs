@@ -1,11 +1,10 @@
 //! What a row is measured on: a PostgreSQL, servers, and a relay that never says a word.
 
-use std::fs::{self, DirBuilder, Permissions};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use selfmx_pgbox::Programs;
+use selfmx_testing::make_passable;
 
 use crate::arguments::Size;
 use crate::cluster::Cluster;
@@ -38,7 +37,7 @@ impl Bed {
     /// Makes one, with these lines of PostgreSQL's configuration beside the usual.
     pub(crate) async fn make(stage: &Stage, name: &str, lines: &str) -> Result<Self, Failure> {
         let data = stage.folder.join(name);
-        make(&data)?;
+        make_passable(&data).map_err(Failure::file(&data))?;
         let cluster = Cluster::start(&data, lines).await?;
         Ok(Self { data, program: stage.program.clone(), cluster, silent: TcpListener::bind("127.0.0.1:0")? })
     }
@@ -69,11 +68,4 @@ impl Bed {
 
 fn to_relay(relay: SocketAddr) -> Vec<(&'static str, String)> {
     vec![("SMTP_HOST", relay.ip().to_string()), ("SMTP_PORT", relay.port().to_string()), ("SMTP_TLS", "false".to_owned())]
-}
-
-/// A folder that any user may pass through, since PostgreSQL may have to run as another.
-pub(crate) fn make(folder: &Path) -> Result<(), Failure> {
-    DirBuilder::new().mode(0o711).create(folder).map_err(Failure::file(folder))?;
-    // Once more, since the mask of the process takes bits away.
-    fs::set_permissions(folder, Permissions::from_mode(0o711)).map_err(Failure::file(folder))
 }

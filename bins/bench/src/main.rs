@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use selfmx_pgbox::Programs;
+use selfmx_testing::{exit_code, make_passable};
 use tokio::time::Instant;
 
 use crate::arguments::{Arguments, Task};
@@ -48,14 +49,7 @@ const DOCUMENT: &str = "docs/performance.md";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match perform(std::env::args().skip(1)).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::from(2)
-        }
-    }
+    exit_code(perform(std::env::args().skip(1)).await)
 }
 
 /// Does what the command line asks for, and tells whether everything could be measured that has its programs.
@@ -114,6 +108,6 @@ async fn measure(arguments: &Arguments, stage: &Stage) -> Vec<Measured> {
 
 fn folder() -> Result<PathBuf, Failure> {
     let folder = std::env::temp_dir().join(format!("selfmx-bench-{}", std::process::id()));
-    bed::make(&folder)?;
+    make_passable(&folder).map_err(Failure::file(&folder))?;
     Ok(folder)
 }

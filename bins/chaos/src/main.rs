@@ -45,14 +45,7 @@ use crate::scenarios::ALL;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match perform(std::env::args().skip(1)).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::from(2)
-        }
-    }
+    selfmx_testing::exit_code(perform(std::env::args().skip(1)).await)
 }
 
 /// Does what the command line asks for, and tells whether everything holds.

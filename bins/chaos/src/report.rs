@@ -36,6 +36,12 @@ impl Report {
         self
     }
 
+    /// Adds a finding where what was accepted was not delivered, or more often than once.
+    #[must_use]
+    pub(crate) fn expecting_delivery(self) -> Self {
+        self.expecting(|account| account.delivered == account.accepted, "not every mail was delivered")
+    }
+
     /// Each finding in a line, up to a dozen of a kind.
     pub(crate) fn lines(&self) -> Vec<String> {
         let Account { lost, unexplained, stuck, torn, .. } = &self.account;

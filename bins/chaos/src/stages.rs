@@ -1,13 +1,12 @@
 //! Runs scenarios, each in a folder of its own, and each a second time without its defence.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use selfmx_testing::make_passable;
 use tokio::time::{Instant, timeout};
 
 use crate::arguments::Arguments;
@@ -20,10 +19,10 @@ use crate::stage::{Defence, Size, Stage};
 const SHORT: Duration = Duration::from_secs(150);
 const FULL: Duration = Duration::from_secs(1200);
 
-/// A folder for all runs; any user may pass through it, since PostgreSQL may have to run as another.
+/// A folder for all runs.
 pub(crate) fn folder() -> Result<PathBuf, Failure> {
     let folder = std::env::temp_dir().join(format!("selfmx-chaos-{}", std::process::id()));
-    make(&folder)?;
+    make_passable(&folder).map_err(Failure::file(&folder))?;
     Ok(folder)
 }
 
@@ -63,7 +62,7 @@ async fn run(scenario: Scenario, stage: Stage) -> Row {
 
 async fn once(scenario: Scenario, stage: Stage) -> Result<Report, String> {
     let limit = if stage.size == Size::Short { SHORT } else { FULL };
-    make(&stage.folder).map_err(|failure| failure.to_string())?;
+    make_passable(&stage.folder).map_err(|error| Failure::file(&stage.folder)(error).to_string())?;
     match timeout(limit, (scenario.run)(stage)).await {
         Ok(Ok(report)) => Ok(report),
         Ok(Err(failure)) => Err(failure.to_string()),
@@ -78,10 +77,4 @@ fn tell(row: &Row) {
         Ok(report) => report.lines().iter().for_each(|line| println!("  {line}")),
         Err(why) => println!("  {why}"),
     }
-}
-
-fn make(folder: &Path) -> Result<(), Failure> {
-    // Once more, since the mask of the process takes bits away.
-    DirBuilder::new().mode(0o711).create(folder).map_err(Failure::file(folder))?;
-    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o711)).map_err(Failure::file(folder))
 }

@@ -16,6 +16,7 @@ use crate::load::{self, Clients, Load, Plan};
 use crate::node::{KEY, Node, NodeSettings};
 use crate::postgres::Postgres;
 use crate::relay::Relay;
+use crate::report::Report;
 use crate::stage::{Build, Defence, Stage};
 
 /// How often it is looked whether something has changed of which nobody tells.
@@ -94,9 +95,17 @@ impl World {
         self.nodes.get_mut(number).ok_or_else(|| Failure::Answer(format!("there is no server {number}")))
     }
 
+    /// Starts a server again that was killed or has ended, tells the clients where it listens, and gives when it was told to.
+    pub(crate) async fn start_again(&mut self, number: usize) -> Result<Moment, Failure> {
+        let watch = self.watch;
+        let told = self.node(number)?.start_again(watch).await?;
+        self.announce();
+        Ok(told)
+    }
+
     /// Kills a server, and starts it again.
     pub(crate) async fn kill(&mut self, number: usize) -> Result<(), Failure> {
-        let (watch, since, began) = (self.watch, self.node(number)?.since(), self.watch.now());
+        let (since, began) = (self.node(number)?.since(), self.watch.now());
         self.node(number)?.kill().await?;
         let mut open = inspection::open_by_token(&self.postgres).await?;
         // What was in the hands of one that died before is not in the hands of this one.
@@ -104,10 +113,8 @@ impl World {
         let known = dead.clone();
         dead.extend(open.keys().cloned());
         open.retain(|token, _| !known.contains(token));
-        let node = self.node(number)?;
-        node.database.drop_held();
-        let ended = node.start_again(watch).await?;
-        self.announce();
+        self.node(number)?.database.drop_held();
+        let ended = self.start_again(number).await?;
         let open = open.into_values().collect();
         self.disturbed(Disturbance { what: "kill -9".to_owned(), since, began, ended, arrived: ended.and(ON_THE_WAY), open });
         Ok(())
@@ -171,6 +178,12 @@ impl World {
     async fn connect(&mut self) -> Result<HttpClient, Failure> {
         let address = self.node(0)?.address().ok_or_else(|| Failure::Answer("the server does not run".to_owned()))?;
         HttpClient::connect(address).await.map_err(|NoAnswer(why)| Failure::Answer(why))
+    }
+
+    /// Waits until the queue is empty, or has not changed for `patience`, and accounts for everything.
+    pub(crate) async fn report(self, patience: Duration) -> Result<Report, Failure> {
+        self.drain(patience).await?;
+        Ok(Report::of(&self.close().await?))
     }
 
     /// Stops all servers, and closes the books.

@@ -11,6 +11,7 @@ mod postfix;
 mod principal;
 pub mod python;
 mod sink;
+mod tool;
 
 pub use certificate::Certificate;
 pub use clock::{ManualClock, SystemClock};
@@ -22,3 +23,4 @@ pub use openssl::openssl;
 pub use postfix::{Postfix, SmtpSink};
 pub use principal::principal;
 pub use sink::{Act, Fault, Gate, Ledger, Phase, Sink, SinkSettings, SinkTls, Transaction};
+pub use tool::{exit_code, make_passable};

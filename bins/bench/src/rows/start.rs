@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use selfmx_pgbox::{Lifetime, PgBox, Settings};
+use selfmx_testing::make_passable;
 use tokio::time::Instant;
 
-use crate::bed::{Stage, make};
+use crate::bed::Stage;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::letter::Letters;
@@ -23,7 +24,7 @@ const MEGABYTES: f64 = 15.0;
 /// B9.
 pub(crate) async fn start(stage: &Stage) -> Result<Outcome, Failure> {
     let data = stage.folder.join("b9");
-    make(&data)?;
+    make_passable(&data).map_err(Failure::file(&data))?;
     let measured = measure(stage, &data).await;
     // A server that was killed has left its PostgreSQL running: this one finds it, and stops it.
     database(&data).await?;

@@ -51,7 +51,5 @@ async fn jumps(stage: Stage) -> Result<Report, Failure> {
         world.disturbed_since("the server's clock jumped", began);
     }
     load.ended().await?;
-    world.drain(PATIENCE).await?;
-    let report = Report::of(&world.close().await?);
-    Ok(report.expecting(|account| account.delivered == account.accepted, "not every mail was delivered"))
+    Ok(world.report(PATIENCE).await?.expecting_delivery())
 }

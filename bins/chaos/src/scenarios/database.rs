@@ -64,8 +64,7 @@ async fn killed(stage: Stage) -> Result<Report, Failure> {
         world.disturbed_since("PostgreSQL killed", began);
     }
     load.ended().await?;
-    world.drain(PATIENCE).await?;
-    Ok(Report::of(&world.close().await?))
+    world.report(PATIENCE).await
 }
 
 async fn out_of_reach(stage: Stage, outage: Outage) -> Result<Report, Failure> {
@@ -101,9 +100,7 @@ async fn out_of_reach(stage: Stage, outage: Outage) -> Result<Report, Failure> {
     }
     let ended = world.watch.now();
     if forgets {
-        let watch = world.watch;
-        world.node(0)?.start_again(watch).await?;
-        world.announce();
+        world.start_again(0).await?;
     } else {
         // Leases run out meanwhile by the database's clock: that is what they are for.
         world.disturbed(Disturbance {
@@ -116,6 +113,5 @@ async fn out_of_reach(stage: Stage, outage: Outage) -> Result<Report, Failure> {
         });
     }
     load.ended().await?;
-    world.drain(PATIENCE).await?;
-    Ok(Report::of(&world.close().await?))
+    world.report(PATIENCE).await
 }

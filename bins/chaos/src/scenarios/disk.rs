@@ -50,9 +50,7 @@ async fn full(stage: Stage) -> Result<Report, Failure> {
     disk.make_room()?;
     world.postgres.start_again().await?;
     if forgets {
-        let watch = world.watch;
-        world.node(0)?.start_again(watch).await?;
-        world.announce();
+        world.start_again(0).await?;
     }
     world.disturbed_since("the database's disk full", began);
     load.ended().await?;

@@ -44,6 +44,5 @@ pub(super) async fn die_again_and_again(stage: Stage, of: Kills) -> Result<Repor
         world.kill(kill % nodes).await?;
     }
     load.ended().await?;
-    world.drain(Duration::from_secs(lease + 10)).await?;
-    Ok(Report::of(&world.close().await?))
+    world.report(Duration::from_secs(lease + 10)).await
 }

@@ -61,8 +61,8 @@ async fn matrix(stage: Stage) -> Result<Report, Failure> {
     let findings = cells.iter().filter_map(|cell| unexpected(cell, &classes)).collect::<Vec<_>>();
     // A server that was held up by nothing forgets what it thought of the relays; goodbyes go wrong as well.
     world.node(0)?.stop().await?;
+    world.start_again(0).await?;
     let watch = world.watch;
-    world.node(0)?.start_again(watch).await?;
     stands.iter().for_each(Stand::behave);
     world.postgres.execute(HASTEN).await?;
     world.drain(PATIENCE).await?;

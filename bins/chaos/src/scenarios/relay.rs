@@ -64,8 +64,7 @@ async fn cut(stage: Stage) -> Result<Report, Failure> {
     world.settle(PATIENCE).await?;
     let hasty = world.postgres.count(HASTY).await?;
     world.postgres.execute(HASTEN).await?;
-    world.drain(PATIENCE).await?;
-    let report = Report::of(&world.close().await?);
+    let report = world.report(PATIENCE).await?;
     let report = report.expecting(|account| account.delivered >= account.accepted, "not every mail was delivered");
     Ok(report.expecting(|_| hasty == 0, "what may have arrived was to be tried again within four minutes"))
 }

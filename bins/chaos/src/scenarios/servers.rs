@@ -43,7 +43,7 @@ async fn drained(stage: Stage) -> Result<Report, Failure> {
     let load = world.load(Plan { accepted: ON_THEIR_WAY + BEHIND_THEM, connections: 8, local: |number| format!("gate.{number}") });
     load.ended().await?;
     world.relay.gate.reached(ON_THEIR_WAY, PATIENCE).await?;
-    let (watch, began, gate) = (world.watch, world.watch.now(), world.relay.gate.clone());
+    let (began, gate) = (world.watch.now(), world.relay.gate.clone());
     if world.stage.defence == Defence::Up {
         // The answers come while it drains.
         let opening = tokio::spawn(async move {
@@ -56,10 +56,7 @@ async fn drained(stage: Stage) -> Result<Report, Failure> {
         world.node(0)?.kill().await?;
         gate.open();
     }
-    world.node(0)?.start_again(watch).await?;
-    world.announce();
+    world.start_again(0).await?;
     world.disturbed_since("SIGTERM", began);
-    world.drain(PATIENCE).await?;
-    let report = Report::of(&world.close().await?);
-    Ok(report.expecting(|account| account.delivered == account.accepted, "not every mail was delivered"))
+    Ok(world.report(PATIENCE).await?.expecting_delivery())
 }

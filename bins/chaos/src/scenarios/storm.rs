@@ -31,7 +31,6 @@ async fn storm(stage: Stage) -> Result<Report, Failure> {
     world.load(Plan { accepted: mails, connections: 16, local }).ended().await?;
     world.drain(PATIENCE).await?;
     let hurt = world.postgres.count(HURT).await?;
-    let report = Report::of(&world.close().await?);
-    let report = report.expecting(|account| account.delivered == account.accepted, "not every mail was delivered");
+    let report = Report::of(&world.close().await?).expecting_delivery();
     Ok(report.expecting(|_| hurt == 0, "mail that the storm was not for was not delivered at the first attempt"))
 }

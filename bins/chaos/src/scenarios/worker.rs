@@ -54,15 +54,13 @@ async fn frozen(stage: Stage) -> Result<Report, Failure> {
     let (open, ended) = (inspection::open(&world.postgres).await?, watch.now());
     world.disturbed(Disturbance { what: "a server frozen".to_owned(), since, began, ended, arrived: ended.and(ON_THE_WAY), open });
     world.relay.rcpt_gate.open();
-    world.node(1)?.start_again(watch).await?;
+    world.start_again(1).await?;
     world.relay.gate.reached(mails, PATIENCE).await?;
     world.node(0)?.thaw()?;
     // Nobody tells that a stale worker has changed nothing.
     tokio::time::sleep(DAMAGE).await;
     world.relay.gate.open();
-    world.drain(PATIENCE).await?;
-    let report = Report::of(&world.close().await?);
-    Ok(report.expecting(|account| account.delivered == account.accepted, "not every mail was delivered"))
+    Ok(world.report(PATIENCE).await?.expecting_delivery())
 }
 
 async fn late(stage: Stage) -> Result<Report, Failure> {
@@ -70,7 +68,5 @@ async fn late(stage: Stage) -> Result<Report, Failure> {
     let build = Build { late: Duration::from_secs(2 * LEASE + 1), weakness: Some(Weakness::NoHeartBeat), ..Build::with_lease(LEASE) };
     let world = World::build(stage, build).await?;
     world.load(Plan { accepted: mails, connections: 4, local: |number| format!("late.{number}") }).ended().await?;
-    world.drain(Duration::from_secs(2 * LEASE + 6)).await?;
-    let report = Report::of(&world.close().await?);
-    Ok(report.expecting(|account| account.delivered == account.accepted, "not every mail was delivered"))
+    Ok(world.report(Duration::from_secs(2 * LEASE + 6)).await?.expecting_delivery())
 }
