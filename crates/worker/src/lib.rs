@@ -2,6 +2,7 @@
 //!
 //! A [`Worker`] runs until it is told to stop. Each of its runners leases emails from the queue in batches, hands each to the relay and passes what came of
 //! it to a recorder, which settles many at once. Work that is claimed is renewed while it lasts.
+//! How many a runner claims at once follows from how fast they go out, so that whoever comes later waits for a moment's work at most.
 //!
 //! Invariant: nothing is sent under a lease that may have run out.
 //!
@@ -21,6 +22,7 @@
 mod attempt;
 mod claims;
 mod counts;
+mod pace;
 mod recorder;
 mod relays;
 mod runner;

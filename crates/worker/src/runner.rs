@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::claims::Claims;
 use crate::counts::WorkerCounts;
+use crate::pace::Pace;
 use crate::recorder::{self, Recorder, Recording, Settled};
 use crate::relays::Relays;
 use crate::settings::WorkerSettings;
@@ -131,12 +132,19 @@ impl Shared {
     }
 
     async fn run(self: Arc<Self>, results: mpsc::Sender<Settled>) {
-        let most = self.worker.settings.claims_per_runner();
-        let places = Arc::new(Semaphore::new(usize::from(most)));
+        let mut pace = Pace::of(&self.worker.settings);
+        let places = Arc::new(Semaphore::new(usize::from(pace.most())));
         while !self.stop.is_cancelled() {
-            let Some(wanted) = self.wait_for_places(&places, most).await else { return };
+            let Some(wanted) = self.wait_for_places(&places, pace).await else { return };
             match self.claim(&places, wanted).await {
-                Claimed::Work(claimed) => claimed.into_iter().for_each(|work| self.begin(work, &results)),
+                Claimed::Work(claimed) => {
+                    let (begun, had_all) = (Instant::now(), claimed.len() == usize::from(wanted));
+                    claimed.into_iter().for_each(|work| self.begin(work, &results));
+                    if self.wait_for_places(&places, pace).await.is_none() {
+                        return;
+                    }
+                    pace.heard(had_all, begun.elapsed());
+                }
                 Claimed::Nothing => tokio::select! {
                     () = self.stop.cancelled() => {}
                     () = self.worker.store.work_arrived() => {}
@@ -150,14 +158,15 @@ impl Shared {
         }
     }
 
-    /// Waits until half of the places are free, so that leases come in batches under load, and tells how many are.
-    async fn wait_for_places(&self, places: &Arc<Semaphore>, most: u16) -> Option<u16> {
-        let half = u32::from(most.div_ceil(2));
+    /// Waits until half of the places that there are at this pace are free, so that leases come in batches under load, and tells how many are.
+    async fn wait_for_places(&self, places: &Arc<Semaphore>, pace: Pace) -> Option<u16> {
+        let kept_back = pace.most() - pace.now();
+        let half = u32::from(kept_back + pace.now().div_ceil(2));
         tokio::select! {
             () = self.stop.cancelled() => None,
             permit = places.acquire_many(half) => {
                 drop(permit.ok()?);
-                u16::try_from(places.available_permits()).ok()
+                Some(u16::try_from(places.available_permits()).ok()?.saturating_sub(kept_back))
             }
         }
     }

@@ -25,11 +25,3 @@ impl Default for WorkerSettings {
         Self { runners: 4, sending: 10, lease: Duration::from_secs(60), poll: Duration::from_secs(1), policy: RetryPolicy::default() }
     }
 }
-
-impl WorkerSettings {
-    /// How many emails one runner claims at most: enough that its connections need not wait for the next lease.
-    pub(crate) fn claims_per_runner(&self) -> u16 {
-        let connections = self.sending.div_ceil(self.runners.max(1)).max(1);
-        connections.saturating_mul(4).min(200)
-    }
-}
