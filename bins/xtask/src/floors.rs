@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("selfmx-pgbox", 1),
     ("selfmx-auth", 2),
     ("selfmx-mail", 2),
+    ("selfmx-template", 2),
     ("selfmx-webhook", 2),
     ("selfmx-storage", 3),
     ("selfmx-wire", 3),
@@ -29,6 +30,7 @@ const WORKSHOP: &[&str] = &["selfmx-bench", "selfmx-chaos"];
 const PURE: &[(&str, &[&str])] = &[
     ("selfmx-domain", &["idna", "serde_core", "thiserror", "time", "uuid", "zeroize"]),
     ("selfmx-auth", &["crc32fast", "ipnet", "selfmx-domain", "sha2", "subtle", "thiserror", "time", "zeroize"]),
+    ("selfmx-template", &["handlebars", "selfmx-domain", "serde_json", "thiserror", "time"]),
 ];
 
 /// What tests stand on: beside the house, seen by tests alone.

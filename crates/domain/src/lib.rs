@@ -87,5 +87,5 @@ pub use suppression::{Suppression, SuppressionReason, folded};
 pub use tag::{Metadata, Tag};
 pub use tenant::{NewTenant, SenderDefaults, Tenant, TenantChange, TenantProfile, TenantStatus};
 pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantRelay};
-pub use text::Subject;
+pub use text::{Subject, is_control};
 pub use usage::{Month, TenantUsage};

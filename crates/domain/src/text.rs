@@ -5,7 +5,8 @@ use std::str::FromStr;
 use crate::Problem;
 
 /// Whether `c` may not stand in anything that reaches a header: the C0 and C1 controls, DEL, and the Unicode line and paragraph separators.
-pub(crate) fn is_control(c: char) -> bool {
+#[must_use]
+pub fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
