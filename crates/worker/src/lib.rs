@@ -6,7 +6,10 @@
 //!
 //! Invariant: nothing is sent under a lease that may have run out.
 //!
-//! Invariant: nothing new is claimed while results cannot be recorded: a claim's place is free only when its result is in the database.
+//! Invariant: nothing new is claimed while results cannot be recorded: a claim's place is free only when its result is in the database,
+//! and after a result was refused nothing is claimed until one is taken.
+//!
+//! Invariant: a worker does not claim its own work again while it still works on it: leases that may run out are renewed before anything is claimed.
 //!
 //! A tenant with a relay of its own has its mail handed to that one and to no other, over connections of its own and within bounds of its own
 //! ([`RelayTerms`](selfmx_mail::RelayTerms)).

@@ -136,6 +136,11 @@ impl Shared {
         let places = Arc::new(Semaphore::new(usize::from(pace.most())));
         while !self.stop.is_cancelled() {
             let Some(wanted) = self.wait_for_places(&places, pace).await else { return };
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                () = self.recording.works() => {}
+            }
             match self.claim(&places, wanted).await {
                 Claimed::Work(claimed) => {
                     let (begun, had_all) = (Instant::now(), claimed.len() == usize::from(wanted));
@@ -173,6 +178,10 @@ impl Shared {
 
     async fn claim(&self, places: &Arc<Semaphore>, wanted: u16) -> Claimed {
         let Worker { store, system, settings, .. } = &self.worker;
+        if let Err(error) = self.claims.renew_late(store, system, settings.lease).await {
+            tracing::warn!(error = %error, "leases could not be renewed: nothing more is claimed");
+            return Claimed::Failed;
+        }
         // Counted from before the question: the database's own count begins later.
         let until = Instant::now() + settings.lease;
         let leases = match store.queue_lease(system, wanted, settings.lease, &self.shares.passed_over()).await {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use selfmx_domain::Mode;
 use selfmx_mail::{Capture, Relay, RelaySettings, Security, Transport};
-use selfmx_testing::Sink;
+use selfmx_testing::{Act, Fault, Gate, Phase, Sink, SinkSettings};
 use selfmx_worker::WorkerSettings;
 use tokio::net::TcpListener;
 
@@ -158,12 +158,41 @@ async fn nothing_new_is_sent_while_results_cannot_be_recorded() {
     // Time for the first result to be refused.
     tokio::time::sleep(Duration::from_millis(500)).await;
     world.database.execute("UPDATE queue SET due_at = now() WHERE NOT first").await;
-    world.until("SELECT count(*) FROM queue WHERE lease_token IS NOT NULL", "4").await;
-    // Time for them to be sent, if they were.
+    // Time for them to be claimed and sent, if they were.
     tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(world.database.query_one_text("SELECT count(*) FROM queue WHERE lease_token IS NOT NULL").await, "1");
     assert_eq!(sink.ledger().delivered_count(), 0);
     world.database.execute("ALTER TABLE events_away RENAME TO events").await;
     world.until("SELECT count(*) FROM emails WHERE status = 'delivered'", "4").await;
     running.stop().await;
     assert_eq!(sink.ledger().delivered_count(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_leases_ran_out_unrenewed_does_not_take_its_own_work_again() {
+    let world = World::new().await;
+    world.accept(&["a@x.example"], Mode::Live).await;
+    let gate = Gate::default();
+    let faults = vec![Fault::new(Phase::FinalDot, Act::Held(gate.clone()))];
+    let sink = Sink::start(SinkSettings { faults, ..SinkSettings::default() }).await;
+    let mut patient = RelaySettings::new("127.0.0.1", sink.address().port(), "client.example".parse().unwrap());
+    patient.security = Security::Plain;
+    let short = WorkerSettings { lease: Duration::from_millis(500), ..settings(3) };
+    let running = world.work(Transport::Relay(Arc::new(Relay::new(patient).unwrap())), short);
+    gate.reached(1).await;
+    // As if the database were away, but for the claims, which come back first.
+    let refused = "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'away'; END $$; \
+        CREATE TRIGGER refused BEFORE UPDATE ON queue FOR EACH ROW WHEN (NEW.lease_token = OLD.lease_token) EXECUTE FUNCTION refused()";
+    world.database.execute(refused).await;
+    world.until("SELECT (due_at < now())::text FROM queue", "true").await;
+    // Time for it to be claimed, if it was.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(world.database.query_one_text("SELECT (due_at < now())::text FROM queue").await, "true");
+    world.database.execute("DROP TRIGGER refused ON queue").await;
+    world.until("SELECT (due_at > now())::text FROM queue", "true").await;
+    gate.open();
+    world.until("SELECT status FROM emails", "delivered").await;
+    let counts = Arc::clone(&running.counts);
+    running.stop().await;
+    assert_eq!((sink.ledger().delivered_count(), gate.count(), counts.stale()), (1, 1, 0));
 }
