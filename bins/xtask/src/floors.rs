@@ -28,7 +28,7 @@ const WORKSHOP: &[&str] = &["selfmx-bench", "selfmx-chaos"];
 
 /// The rooms without I/O, which others embed, and all that they may ship.
 const PURE: &[(&str, &[&str])] = &[
-    ("selfmx-domain", &["idna", "serde_core", "thiserror", "time", "uuid", "zeroize"]),
+    ("selfmx-domain", &["base64", "idna", "serde_core", "thiserror", "time", "uuid", "zeroize"]),
     ("selfmx-auth", &["crc32fast", "ipnet", "selfmx-domain", "sha2", "subtle", "thiserror", "time", "zeroize"]),
     ("selfmx-template", &["handlebars", "selfmx-domain", "serde_json", "thiserror", "time"]),
 ];

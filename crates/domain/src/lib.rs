@@ -14,7 +14,8 @@
 //! | [`TenantUsage`], [`Month`] | how much it has done |
 //! | [`AuditEntry`] | who changed what, and what was refused |
 //! | [`EmailId`], [`ApiKeyId`], … | ids, one type each, as TypeIDs |
-//! | [`PublicAddress`] | an address that may be dialled on somebody else's behalf |
+//! | [`WebhookUrl`], [`WebhookSecret`], [`WebhookRetry`] | where events are posted, what proves whose they are, and when that is tried again |
+//! | [`PublicAddress`], [`Reach`] | an address that may be dialled on somebody else's behalf |
 //! | [`Clock`], [`Entropy`] | time and chance, passed in |
 //!
 //! ```
@@ -59,6 +60,9 @@ mod tenant;
 mod tenant_relay;
 mod text;
 mod usage;
+mod webhook_retry;
+mod webhook_secret;
+mod webhook_url;
 
 pub use address::{Address, Domain};
 pub use attachment::{Attachment, ContentId, ContentType, FileName};
@@ -76,7 +80,7 @@ pub use mailbox::{DisplayName, Mailbox};
 pub use name::Name;
 pub use page::{Page, PageLimit, PageRequest, PageStart, Total};
 pub use problem::{FieldError, Problem};
-pub use public_address::PublicAddress;
+pub use public_address::{PublicAddress, Reach};
 pub use rate::{Rate, RateLimit};
 pub use recipient::{NextStep, Queued, RecipientKind, RecipientState, Recipients};
 pub use reply::{Deferral, EnhancedCode, Reply, Verdict};
@@ -89,3 +93,6 @@ pub use tenant::{NewTenant, SenderDefaults, Tenant, TenantChange, TenantProfile,
 pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantRelay};
 pub use text::{Subject, is_control};
 pub use usage::{Month, TenantUsage};
+pub use webhook_retry::{PostOutcome, WebhookRetry};
+pub use webhook_secret::WebhookSecret;
+pub use webhook_url::WebhookUrl;

@@ -86,6 +86,15 @@ pub enum Problem {
     /// Neither a host name nor an IP address.
     #[error("is neither a host name nor an IP address")]
     NotAHost,
+    /// No URL that events can be posted to.
+    #[error("is no URL that events can be posted to: write `https://host/path`, in ASCII, with other octets as %XX, without a fragment")]
+    NotAUrl,
+    /// A URL with a user name or a password in it.
+    #[error("must not hold a user name or a password: what is posted is signed")]
+    UserInUrl,
+    /// No secret of Standard Webhooks.
+    #[error("is no webhook secret: write `whsec_` and 24..64 random octets in base64, or leave it out to have one made")]
+    NotAWebhookSecret,
     /// An address that nobody else may make us dial.
     #[error("is no public address: only public addresses are connected to")]
     NotPublic,

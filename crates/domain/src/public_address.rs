@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What no tenant may make us dial, and no more of IPv4: "IANA IPv4 Special-Purpose Address Registry" (RFC 6890), multicast and the reserved rest.
-const REFUSED_V4: [(Ipv4Addr, u8); 15] = [
+const REFUSED_V4: [(Ipv4Addr, u8); 18] = [
     // This network (RFC 791 section 3.2): the system takes 0.0.0.0 for itself.
     (Ipv4Addr::new(0, 0, 0, 0), 8),
     // Private (RFC 1918).
@@ -20,10 +20,16 @@ const REFUSED_V4: [(Ipv4Addr, u8); 15] = [
     (Ipv4Addr::new(192, 0, 0, 0), 24),
     // Documentation (RFC 5737).
     (Ipv4Addr::new(192, 0, 2, 0), 24),
+    // AS112 (RFC 7535), which many networks run for themselves.
+    (Ipv4Addr::new(192, 31, 196, 0), 24),
+    // The nearest multicast relay (RFC 7450).
+    (Ipv4Addr::new(192, 52, 193, 0), 24),
     // Relays of 6to4, given up (RFC 7526).
     (Ipv4Addr::new(192, 88, 99, 0), 24),
     // Private (RFC 1918).
     (Ipv4Addr::new(192, 168, 0, 0), 16),
+    // AS112 (RFC 7534).
+    (Ipv4Addr::new(192, 175, 48, 0), 24),
     // Benchmarks (RFC 2544).
     (Ipv4Addr::new(198, 18, 0, 0), 15),
     // Documentation (RFC 5737).
@@ -42,13 +48,16 @@ const REFUSED_V4: [(Ipv4Addr, u8); 15] = [
 const GLOBAL_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// What is refused within that: "IANA IPv6 Special-Purpose Address Registry" (RFC 6890).
-const REFUSED_V6: [(Ipv6Addr, u8); 4] = [
-    // Protocol assignments (RFC 2928): Teredo (RFC 4380), benchmarks (RFC 5180), ORCHID (RFC 4843, RFC 7343) and others of which none takes mail.
+const REFUSED_V6: [(Ipv6Addr, u8); 5] = [
+    // Protocol assignments (RFC 2928): Teredo (RFC 4380), benchmarks (RFC 5180), ORCHID (RFC 4843, RFC 7343) AS112 (RFC 7535) and
+    // others of which none takes what we send.
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     // Documentation (RFC 3849).
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
     // 6to4 (RFC 3056): an IPv4 address in another form.
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    // AS112 (RFC 7534).
+    (Ipv6Addr::new(0x2620, 0x4f, 0x8000, 0, 0, 0, 0, 0), 48),
     // Documentation (RFC 9637).
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
@@ -87,6 +96,23 @@ impl PublicAddress {
     }
 }
 
+/// Which addresses may be connected to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Any: the operator says where to.
+    Anywhere,
+    /// Public ones only, as [`PublicAddress`] has it: somebody else says where to, and what only this machine can reach is not theirs.
+    PublicOnly,
+}
+
+impl Reach {
+    /// Whether this very address may be connected to.
+    #[must_use]
+    pub fn admits(self, address: IpAddr) -> bool {
+        self == Self::Anywhere || PublicAddress::of(address).is_some()
+    }
+}
+
 fn holds_v4((network, length): (Ipv4Addr, u8), address: Ipv4Addr) -> bool {
     (network.to_bits() ^ address.to_bits()).leading_zeros() >= u32::from(length)
 }
@@ -102,7 +128,7 @@ mod tests {
     use super::*;
 
     /// First and last address of what is refused, and whether the address before it and the one after it are public.
-    const REFUSED: [(&str, &str, bool, bool); 38] = [
+    const REFUSED: [(&str, &str, bool, bool); 42] = [
         ("0.0.0.0", "0.255.255.255", false, true),
         ("10.0.0.0", "10.255.255.255", true, true),
         ("100.64.0.0", "100.127.255.255", true, true),
@@ -111,8 +137,11 @@ mod tests {
         ("172.16.0.0", "172.31.255.255", true, true),
         ("192.0.0.0", "192.0.0.255", true, true),
         ("192.0.2.0", "192.0.2.255", true, true),
+        ("192.31.196.0", "192.31.196.255", true, true),
+        ("192.52.193.0", "192.52.193.255", true, true),
         ("192.88.99.0", "192.88.99.255", true, true),
         ("192.168.0.0", "192.168.255.255", true, true),
+        ("192.175.48.0", "192.175.48.255", true, true),
         ("198.18.0.0", "198.19.255.255", true, true),
         ("198.51.100.0", "198.51.100.255", true, true),
         ("203.0.113.0", "203.0.113.255", true, true),
@@ -137,6 +166,7 @@ mod tests {
         ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", true, true),
         ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", true, true),
         ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", true, true),
+        ("2620:4f:8000::", "2620:4f:8000:ffff:ffff:ffff:ffff:ffff", true, true),
         ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", true, true),
         // All that lies above what is given out.
         ("4000::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", true, false),
@@ -189,11 +219,12 @@ mod tests {
                 [100, second, ..] => second / 64 != 1,
                 [172, second, ..] => second / 16 != 1,
                 [198, 18 | 19, ..] | [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => false,
+                [192, 31, 196, _] | [192, 52, 193, _] | [192, 175, 48, _] => false,
                 _ => true,
             },
             IpAddr::V6(address) => {
                 let text: String = address.segments().iter().map(|segment| format!("{segment:04x}")).collect();
-                let refused = ["20010db8", "2002", "3fff0"].iter().any(|prefix| text.starts_with(prefix));
+                let refused = ["20010db8", "2002", "3fff0", "2620004f8000"].iter().any(|prefix| text.starts_with(prefix));
                 let assignments = text.starts_with("20010") && (text[5..].starts_with('0') || text[5..].starts_with('1'));
                 (text.starts_with('2') || text.starts_with('3')) && !refused && !assignments
             }

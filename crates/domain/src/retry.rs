@@ -16,6 +16,12 @@ impl Jitter {
     pub const fn from_bytes(bytes: [u8; 2]) -> Self {
         Self(u16::from_be_bytes(bytes))
     }
+
+    /// The delay, lengthened by up to a tenth of itself.
+    pub(crate) fn lengthen(self, delay: Duration) -> Duration {
+        let plain = millis(delay);
+        Duration::from_millis(plain + plain / 10 * u64::from(self.0) / u64::from(u16::MAX))
+    }
 }
 
 /// How often and when an attempt is repeated.
@@ -56,8 +62,7 @@ impl RetryPolicy {
         }
         let scaled = step(failures).saturating_mul(millis(self.base)) / STANDARD_BASE_SECONDS;
         let bounded = scaled.min(millis(LONGEST));
-        let spread = bounded / 10 * u64::from(jitter.0) / u64::from(u16::MAX);
-        Some(Duration::from_millis(bounded + spread))
+        Some(jitter.lengthen(Duration::from_millis(bounded)))
     }
 }
 

@@ -1,14 +1,14 @@
 //! From a relay's host to a TCP connection, to no address that the settings do not allow.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use selfmx_domain::PublicAddress;
+use selfmx_domain::Reach;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use crate::error::Phase;
-use crate::{Reach, RelayError, RelaySettings};
+use crate::{RelayError, RelaySettings};
 
 /// Where names are looked up and addresses dialled.
 trait Network {
@@ -40,7 +40,7 @@ pub(crate) async fn connect(settings: &RelaySettings) -> Result<TcpStream, Relay
 /// Refuses a host that is an address which may not be dialled. A name shows that only when it is looked up.
 pub(crate) fn check_literal(settings: &RelaySettings) -> Result<(), RelayError> {
     match settings.host.parse() {
-        Ok(address) if !may_dial(settings.reach, address) => Err(RelayError::NoPublicAddress),
+        Ok(address) if !settings.reach.admits(address) => Err(RelayError::NoPublicAddress),
         _ => Ok(()),
     }
 }
@@ -75,15 +75,8 @@ fn allowed(reach: Reach, resolved: io::Result<Vec<SocketAddr>>) -> Result<Vec<So
         tracing::debug!(%error, "the relay's host cannot be looked up");
         Vec::new()
     });
-    let allowed: Vec<_> = addresses.into_iter().filter(|address| may_dial(reach, address.ip())).collect();
+    let allowed: Vec<_> = addresses.into_iter().filter(|address| reach.admits(address.ip())).collect();
     if allowed.is_empty() { Err(RelayError::NoPublicAddress) } else { Ok(allowed) }
-}
-
-fn may_dial(reach: Reach, address: IpAddr) -> bool {
-    match reach {
-        Reach::Anywhere => true,
-        Reach::PublicOnly => PublicAddress::of(address).is_some(),
-    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ pub use error::{Phase, RelayError};
 pub use gate::RelayStatus;
 pub use relay::Relay;
 pub use reply::ReplyFlaw;
-pub use settings::{Credentials, Reach, RelaySettings, Security, Verification};
+pub use selfmx_domain::Reach;
+pub use settings::{Credentials, RelaySettings, Security, Verification};
 pub use terms::RelayTerms;
 pub use transport::{Capture, Transport};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use selfmx_domain::Domain;
+use selfmx_domain::{Domain, Reach};
 use zeroize::Zeroizing;
 
 /// How the connection is protected.
@@ -33,16 +33,6 @@ pub enum Verification {
     Verify,
     /// Any certificate will do: the connection is encrypted, and to whom is not known.
     Accept,
-}
-
-/// Which addresses may be connected to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Any: the operator says where the relay is.
-    Anywhere,
-    /// Public ones only, as [`PublicAddress`](selfmx_domain::PublicAddress) has it: somebody else says where the relay is, and what only this
-    /// machine can reach is not theirs.
-    PublicOnly,
 }
 
 /// The user name and password for AUTH (RFC 4954).

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use selfmx_domain::{Domain, PublicAddress, RelayHost, RelayPassword, TenantRelay};
+use selfmx_domain::{Domain, Reach, RelayHost, RelayPassword, TenantRelay};
 
-use crate::{Credentials, Reach, RelayError, RelaySettings, Security};
+use crate::{Credentials, RelayError, RelaySettings, Security};
 
 /// What the operator says of all tenants' own relays. Where one is and who we are to it is the tenant's; the rest is here, and a certificate always
 /// has to be trusted.
@@ -58,7 +58,7 @@ impl RelayTerms {
     /// [`RelayError::NoPublicAddress`].
     pub fn check(&self, host: &RelayHost) -> Result<(), RelayError> {
         match host.address() {
-            Some(address) if self.reach == Reach::PublicOnly && PublicAddress::of(address).is_none() => Err(RelayError::NoPublicAddress),
+            Some(address) if !self.reach.admits(address) => Err(RelayError::NoPublicAddress),
             _ => Ok(()),
         }
     }
