@@ -16,6 +16,7 @@ mod failures;
 mod health;
 mod keys;
 mod limits;
+mod logs;
 mod rates;
 mod send;
 mod sign_in;

@@ -103,12 +103,14 @@ pub enum EventKind {
     Suppressed,
     /// It was called off.
     Canceled,
+    /// It is to be sent at another time.
+    Rescheduled,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Queued, Self::Deferred, Self::Delivered, Self::Bounced, Self::Failed, Self::Suppressed, Self::Canceled];
+    pub const ALL: [Self; 8] =
+        [Self::Queued, Self::Deferred, Self::Delivered, Self::Bounced, Self::Failed, Self::Suppressed, Self::Canceled, Self::Rescheduled];
 
     /// The kind as answers write it.
     #[must_use]
@@ -121,6 +123,7 @@ impl EventKind {
             Self::Failed => "failed",
             Self::Suppressed => "suppressed",
             Self::Canceled => "canceled",
+            Self::Rescheduled => "rescheduled",
         }
     }
 }
@@ -132,7 +135,7 @@ impl std::str::FromStr for EventKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed, suppressed, canceled"))
+            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed, suppressed, canceled, rescheduled"))
     }
 }
 

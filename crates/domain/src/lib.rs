@@ -43,6 +43,7 @@ mod email;
 mod header;
 mod id;
 mod idempotency;
+mod log;
 mod mailbox;
 mod name;
 mod page;
@@ -76,6 +77,7 @@ pub use email::{Email, EmailEvent, EmailFilter, EmailSummary, EventKind, Recipie
 pub use header::{CustomHeader, HeaderName, HeaderValue};
 pub use id::{ApiKeyId, AuditId, EmailId, EventId, IdError, RequestId, SuppressionId, TemplateId, TenantId, is_id};
 pub use idempotency::{Fingerprint, Idempotency, IdempotencyKey};
+pub use log::{LogEntry, LogEvent, LogFilter, LogId, LogPage};
 pub use mailbox::{DisplayName, Mailbox};
 pub use name::Name;
 pub use page::{Page, PageLimit, PageRequest, PageStart, Total};

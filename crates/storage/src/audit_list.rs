@@ -15,7 +15,7 @@ use crate::store::read;
 use crate::{Error, Store};
 
 /// How far a node's clock, which ids are made by, may be from the database's, which entries are dated by.
-const CLOCKS_APART: Duration = Duration::DAY;
+pub(crate) const CLOCKS_APART: Duration = Duration::DAY;
 
 type Entries = IntoBoxed<'static, audit_logs::table, diesel::pg::Pg>;
 
@@ -103,7 +103,7 @@ fn fitting(filter: &AuditFilter, mut query: Entries) -> Entries {
 }
 
 /// The least id of this millisecond (RFC 9562 section 5.7).
-fn first_id(time: OffsetDateTime) -> Uuid {
+pub(crate) fn first_id(time: OffsetDateTime) -> Uuid {
     let millis = u64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
     Uuid::from_u64_pair(millis << 16, 0)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::System;
-use selfmx_domain::{Jitter, RetryPolicy};
+use selfmx_domain::{EventId, Jitter, Limits, RetryPolicy};
 
 use crate::queue::{LeaseKey, millis};
 use crate::store::change;
@@ -54,7 +54,7 @@ FROM judged j WHERE r.email_id = j.email_id AND r.status = 'queued' RETURNING r.
 closed AS (UPDATE emails e SET status = CASE WHEN 'bounced' = ANY(ARRAY(SELECT r.status FROM recipients r WHERE r.email_id = e.id)) THEN 'bounced' ELSE 'failed' END \
 FROM judged j WHERE e.tenant_id = j.tenant_id AND e.id = j.email_id AND j.retry IS NULL), \
 happened AS (INSERT INTO events (email_id, id, tenant_id, kind, ordinal, attempt, response) \
-SELECT j.email_id, gen_random_uuid(), j.tenant_id, CASE WHEN j.retry IS NULL THEN 'failed' ELSE 'deferred' END, n.ordinal, coalesce(j.attempt, 0), $4 \
+SELECT j.email_id, coalesce(($5::uuid[])[coalesce(n.ordinal, 0) + 1], gen_random_uuid()), j.tenant_id, CASE WHEN j.retry IS NULL THEN 'failed' ELSE 'deferred' END, n.ordinal, coalesce(j.attempt, 0), $4 \
 FROM judged j JOIN emails e ON e.tenant_id = j.tenant_id AND e.id = j.email_id LEFT JOIN noted n ON n.email_id = j.email_id) \
 SELECT email_id FROM judged";
 
@@ -75,11 +75,15 @@ impl Store {
         let delay = |failures| policy.delay(failures, Jitter::from_bytes(random));
         let delays: Vec<_> = (1..=MOST_RETRIES).map_while(delay).map(|delay| millis(delay.max(fault.least_delay()))).collect();
         let (email, token) = key.parts();
+        // Made here, since they sort by time.
+        let event = |_| EventId::generate(&*self.clock, &*self.entropy).as_uuid();
+        let events: Vec<_> = (0..Limits::default().recipients).map(event).collect();
         let record = diesel::sql_query(RECORD)
             .bind::<SqlUuid, _>(email)
             .bind::<SqlUuid, _>(token)
             .bind::<Array<BigInt>, _>(delays)
-            .bind::<Text, _>(fault.reason());
+            .bind::<Text, _>(fault.reason())
+            .bind::<Array<SqlUuid>, _>(events);
         Ok(change!(self, connection => record.execute(connection).await).await? > 0)
     }
 }

@@ -51,6 +51,7 @@ mod keys;
 mod lease;
 mod listen;
 mod loan;
+mod logs;
 mod memory;
 mod migrate;
 mod pages;

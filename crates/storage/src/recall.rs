@@ -7,11 +7,11 @@ use diesel::sql_types::{Timestamptz, Uuid as SqlUuid};
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{Permit, needs};
-use selfmx_domain::{Address, EmailId, EmailStatus, EventId, Mode, Unchangeable, scheduled};
+use selfmx_domain::{Address, EmailId, EmailStatus, EventId, EventKind, Mode, Unchangeable, scheduled};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::schema::{emails, queue, recipients};
+use crate::schema::{emails, events, queue, recipients};
 use crate::store::{change, read};
 use crate::{Error, Store};
 
@@ -82,6 +82,7 @@ impl Store {
     /// [`Error::Unchangeable`] where an attempt is under way or was made, or where nothing is left to do; [`Error::Invalid`] where the time is past or too
     /// far ahead, by the database's clock. Otherwise where the database cannot.
     pub async fn email_reschedule(&self, permit: &Permit<needs::Send>, id: EmailId, at: OffsetDateTime) -> Result<Option<Recalled>, Error> {
+        let event = EventId::generate(&*self.clock, &*self.entropy);
         let reschedule = async |connection: &mut AsyncPgConnection| {
             let Some(held) = hold(connection, permit, id).await? else { return Ok(None) };
             held.check()?;
@@ -95,6 +96,7 @@ impl Store {
             due.execute(connection).await?;
             let email = diesel::update(emails::table.find((permit.tenant().as_uuid(), id.as_uuid())));
             email.set(emails::scheduled_at.eq(scheduled_at)).execute(connection).await?;
+            moved(connection, permit, id, event).await?;
             let status = if scheduled_at.is_some() { EmailStatus::Scheduled } else { EmailStatus::Queued };
             Ok::<_, Error>(Some(held.recalled(status, scheduled_at)))
         };
@@ -139,6 +141,14 @@ async fn hold(connection: &mut AsyncPgConnection, permit: &Permit<needs::Send>, 
         attempted: told.iter().any(|(_, attempts)| *attempts > 0),
         delivered: told.iter().any(|(status, _)| status == "delivered"),
     }))
+}
+
+/// Notes that the email is to be sent at another time.
+async fn moved(connection: &mut AsyncPgConnection, permit: &Permit<needs::Send>, id: EmailId, event: EventId) -> QueryResult<()> {
+    let whose = (events::email_id.eq(id.as_uuid()), events::id.eq(event.as_uuid()), events::tenant_id.eq(permit.tenant().as_uuid()));
+    let what = (events::kind.eq(EventKind::Rescheduled.as_str()), events::attempt.eq(0));
+    diesel::insert_into(events::table).values((whose, what)).execute(connection).await?;
+    Ok(())
 }
 
 async fn find(connection: &mut AsyncPgConnection, permit: &Permit<needs::Send>, id: EmailId) -> QueryResult<Option<Row>> {

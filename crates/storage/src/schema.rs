@@ -167,6 +167,7 @@ table! {
         attempt -> Integer,
         response -> Nullable<Text>,
         at -> Timestamptz,
+        duration_ms -> Nullable<Integer>,
     }
 }
 

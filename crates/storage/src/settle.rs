@@ -39,6 +39,8 @@ pub struct Settlement {
     tenant: Uuid,
     status: EmailStatus,
     retry_after: Option<Duration>,
+    /// How long the attempt took.
+    took: Option<Duration>,
     outcomes: Vec<Outcome>,
     /// The addresses of those who bounced for good, by their ordinals.
     bounced: HashMap<i16, Address>,
@@ -61,7 +63,23 @@ impl Lease<Delivery> {
         let bounced = delivery.waiting.into_iter().filter(|waiting| is_bounced(&outcomes, waiting.ordinal));
         let bounced = bounced.map(|waiting| (waiting.ordinal, waiting.address)).collect();
         let status = if retry_after.is_some() { EmailStatus::Queued } else { EmailStatus::of(&states) };
-        Settlement { token, email_id: delivery.email_id, tenant: delivery.tenant.as_uuid(), status, retry_after, outcomes, bounced }
+        Settlement {
+            token,
+            email_id: delivery.email_id,
+            tenant: delivery.tenant.as_uuid(),
+            status,
+            retry_after,
+            took: None,
+            outcomes,
+            bounced,
+        }
+    }
+}
+
+impl Settlement {
+    /// The same, of an attempt that took so long.
+    pub fn took(self, time: Duration) -> Self {
+        Self { took: Some(time), ..self }
     }
 }
 
@@ -89,6 +107,7 @@ struct Record {
     tenants: Vec<Uuid>,
     statuses: Vec<&'static str>,
     retries: Vec<Option<i64>>,
+    durations: Vec<Option<i32>>,
     outcomes: OutcomeRows,
 }
 
@@ -119,6 +138,7 @@ impl Record {
         self.tenants.push(settlement.tenant);
         self.statuses.push(settlement.status.as_str());
         self.retries.push(settlement.retry_after.map(millis));
+        self.durations.push(settlement.took.map(|took| i32::try_from(took.as_millis()).unwrap_or(i32::MAX)));
         for outcome in &settlement.outcomes {
             self.outcomes.push(email, outcome, EventId::generate(clock, entropy))?;
             self.outcomes.suppress(settlement.bounced.get(&outcome.ordinal), || SuppressionId::generate(clock, entropy));
@@ -228,6 +248,8 @@ impl QueryFragment<Pg> for Record {
         out.push_bind_param::<Array<Text>, _>(&self.statuses)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.retries)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.durations)?;
         out.push_sql(FENCED);
         out.push_bind_param::<Array<SqlUuid>, _>(&self.emails)?;
         out.push_sql(SETTLED);
@@ -239,7 +261,7 @@ impl QueryFragment<Pg> for Record {
 
 /// `mine`, to which everything else is limited: what the token is still the current one of. The rows are locked in the order of their ids, and named
 /// by arrays; [`Held`](crate::queue) says why.
-const FENCED: &str = ") AS t(email_id, token, tenant_id, status, retry)), \
+const FENCED: &str = ") AS t(email_id, token, tenant_id, status, retry, took)), \
 held AS (SELECT email_id, lease_token FROM queue WHERE email_id = ANY(";
 
 const SETTLED: &str = ") ORDER BY email_id FOR UPDATE), \
@@ -254,8 +276,8 @@ noted AS (UPDATE recipients r SET status = o.status, attempts = o.attempts, boun
 reply_text = o.reply_text, next_attempt_at = now() + o.retry * interval '1 millisecond' FROM outcome o JOIN mine m USING (email_id) \
 WHERE r.email_id = o.email_id AND r.ordinal = o.ordinal), \
 closed AS (UPDATE emails e SET status = m.status, delivered_at = CASE WHEN m.status = 'delivered' THEN now() END FROM mine m WHERE e.tenant_id = m.tenant_id AND e.id = m.email_id AND m.retry IS NULL), \
-happened AS (INSERT INTO events (email_id, id, tenant_id, kind, ordinal, attempt, response) \
-SELECT o.email_id, o.event_id, m.tenant_id, o.kind, o.ordinal, o.attempts, o.response FROM outcome o JOIN mine m USING (email_id) WHERE o.event_id IS NOT NULL), \
+happened AS (INSERT INTO events (email_id, id, tenant_id, kind, ordinal, attempt, response, duration_ms) \
+SELECT o.email_id, o.event_id, m.tenant_id, o.kind, o.ordinal, o.attempts, o.response, m.took FROM outcome o JOIN mine m USING (email_id) WHERE o.event_id IS NOT NULL), \
 suppressed AS (INSERT INTO suppressions (tenant_id, id, address, folded, reason, email_id, response) \
 SELECT m.tenant_id, o.suppression_id, o.address, o.folded, 'bounce', o.email_id, o.response FROM outcome o JOIN mine m USING (email_id) \
 WHERE o.suppression_id IS NOT NULL ORDER BY m.tenant_id, o.folded ON CONFLICT DO NOTHING) \

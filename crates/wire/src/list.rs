@@ -33,6 +33,12 @@ impl<V> List<V> {
         Self { data: page.items.iter().map(V::from).collect(), has_more: page.has_more, next_cursor, pagination: None }
     }
 
+    /// The same with another place where the next page begins; `None`: there is none.
+    #[must_use]
+    pub fn with_cursor(self, next_cursor: Option<String>) -> Self {
+        Self { next_cursor, ..self }
+    }
+
     /// The same with its place in the list, for a page that was asked for by its number.
     #[must_use]
     pub fn with_pagination(self, pagination: Pagination) -> Self {

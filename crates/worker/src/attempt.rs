@@ -1,5 +1,7 @@
 //! One attempt to hand over one email.
 
+use std::time::Duration;
+
 use selfmx_domain::{Entropy, Jitter, RetryPolicy, Verdict};
 use selfmx_mail::{Envelope, Transport};
 use selfmx_storage::{Delivery, Lease, Outcome, Settlement};
@@ -21,8 +23,9 @@ pub(crate) async fn attempt(
     };
     let began = Instant::now();
     let verdicts = transport.deliver(&envelope, message).await;
-    report(delivery, &verdicts, began);
-    conclude(lease, verdicts, policy, entropy)
+    let took = began.elapsed();
+    report(delivery, &verdicts, took);
+    conclude(lease, verdicts, policy, entropy).took(took)
 }
 
 /// What follows when the same is true for every recipient, without anything having been sent.
@@ -47,7 +50,7 @@ fn conclude(lease: Lease<Delivery>, verdicts: Vec<Verdict>, policy: &RetryPolicy
 }
 
 /// One line in the log for each attempt, without addresses.
-fn report(delivery: &Delivery, verdicts: &[Verdict], began: Instant) {
+fn report(delivery: &Delivery, verdicts: &[Verdict], took: Duration) {
     let count = |wanted: fn(&Verdict) -> bool| verdicts.iter().filter(|verdict| wanted(verdict)).count();
     tracing::info!(
         email_id = %delivery.email_id,
@@ -57,7 +60,7 @@ fn report(delivery: &Delivery, verdicts: &[Verdict], began: Instant) {
         bounced = count(|verdict| matches!(verdict, Verdict::Bounced(_) | Verdict::Rejected(_))),
         failed = count(|verdict| matches!(verdict, Verdict::Undeliverable(_))),
         held = count(|verdict| matches!(verdict, Verdict::Held(_))),
-        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "attempt"
     );
 }

@@ -26,6 +26,7 @@ mod home;
 mod keys;
 mod keys_command;
 mod limits;
+mod logs;
 mod operation;
 mod process;
 mod quota;

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod emails;
 pub(crate) mod health;
 pub(crate) mod keys;
+pub(crate) mod logs;
 pub(crate) mod send;
 pub(crate) mod smtp;
 pub(crate) mod suppressions;

@@ -16,6 +16,7 @@ mod gather;
 mod health;
 mod hold;
 mod keys;
+mod logs;
 mod memory;
 mod migrate;
 mod node;

@@ -1,7 +1,7 @@
 //! Statements are planned once and used for long: what they read must not grow with the tables.
 
 use selfmx_auth::Principal;
-use selfmx_domain::{EmailFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile};
+use selfmx_domain::{EmailFilter, LogFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile};
 use selfmx_storage::{Erasing, Lease, PoolSettings, Store};
 use tokio::time::timeout;
 
@@ -57,7 +57,7 @@ async fn work(store: &Store, times: usize) {
 
 /// A list is made of the tenant's own rows, wherever they lie, and looks at the queue for those that it shows.
 #[tokio::test]
-async fn an_idle_tenant_s_list_reads_nobody_else_s_rows() {
+async fn an_idle_tenant_s_lists_read_nobody_else_s_rows() {
     let place = Place::new().await;
     let filler = place.other_store();
     let idle = tenant_admin(tenant(&filler).await);
@@ -77,6 +77,14 @@ async fn an_idle_tenant_s_list_reads_nobody_else_s_rows() {
         drop(one);
         let read = blocks_read_in_the_end(&place).await - before;
         assert!(read < 200, "{read} blocks were read to show {shown}");
+        let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
+        let before = blocks_read(&place).await;
+        let page = PageRequest { start: PageStart::First, limit: PageLimit::default() };
+        let log = one.log_list(&reader.permit().unwrap(), &LogFilter::default(), page).await.unwrap();
+        assert_eq!(log.page.items.len(), shown);
+        drop(one);
+        let read = blocks_read_in_the_end(&place).await - before;
+        assert!(read < 500, "{read} blocks were read to show {shown} of the log");
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) fn strays(mut fresh: impl FnMut(&str) -> String) -> Vec<Stray> {
         ("GET", "/v1/emails?after=@"),
         ("GET", "/v1/audit-logs?target=@"),
         ("GET", "/v1/audit-logs?action=@"),
+        ("GET", "/v1/logs?to=@"),
+        ("GET", "/v1/logs?event=@"),
         ("GET", "/@"),
         ("GET", "/v1/emails/@"),
         ("GET", "/v1/api-keys/@"),
