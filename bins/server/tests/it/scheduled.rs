@@ -85,7 +85,7 @@ async fn what_waits_is_put_off_and_called_off_and_nothing_of_it_is_sent() {
     let canceled = world.email(&id).await;
     assert_eq!((&canceled["status"], &canceled["recipients"][0]["status"]), (&json!("canceled"), &json!("canceled")));
     let kinds: Vec<_> = canceled["events"].as_array().unwrap().iter().map(|event| text(&event["type"])).collect();
-    assert_eq!(kinds, ["queued", "canceled"]);
+    assert_eq!(kinds, ["queued", "rescheduled", "canceled"]);
     assert_eq!((listed(&world, "scheduled").await, listed(&world, "canceled").await), (vec![], vec![id]));
 
     let sooner = world.send(json!({"scheduled_at": in_seconds(HOUR)})).await;

@@ -36,6 +36,14 @@ fn names(entries: &[LogEntry]) -> Vec<&'static str> {
     entries.iter().map(|entry| entry.event.as_str()).collect()
 }
 
+/// Ids are in order from one millisecond to the next, and not within one.
+async fn next_millisecond() {
+    let began = SystemClock.now();
+    while SystemClock.now() - began < Span::milliseconds(2) {
+        tokio::task::yield_now().await;
+    }
+}
+
 fn kind(kind: EventKind) -> LogFilter {
     LogFilter { event: Some(LogEvent::Email(kind)), ..LogFilter::default() }
 }
@@ -45,15 +53,21 @@ async fn each_change_of_an_email_is_in_the_log_newest_first() {
     let place = Place::new().await;
     let at = SystemClock.now() + Span::hours(1);
     let moved = place.accept(|parts| parts.scheduled_at = Some(at)).await;
+    next_millisecond().await;
     place.store.email_reschedule(&permit(), moved, at + Span::hours(1)).await.unwrap();
+    next_millisecond().await;
     place.store.email_cancel(&permit(), moved).await.unwrap();
+    next_millisecond().await;
     let sent = place.accept(|parts| parts.to = vec!["r@y.example".parse().unwrap()]).await;
+    next_millisecond().await;
     let settlement = deferred(place.lease_one().await).took(Duration::from_millis(7));
     place.store.queue_settle(&system(), &[settlement]).await.unwrap();
     place.database.execute("UPDATE queue SET due_at = now()").await;
     let lease = place.lease_one().await;
+    next_millisecond().await;
     assert!(place.store.queue_fault(&system(), lease.key(), Fault::BrokeDown, &RetryPolicy::default()).await.unwrap());
     place.database.execute("UPDATE queue SET due_at = now()").await;
+    next_millisecond().await;
     let settlement = delivered(place.lease_one().await);
     place.store.queue_settle(&system(), &[settlement]).await.unwrap();
     let entries = logged(&place, &admin(), LogFilter::default()).await;
@@ -107,7 +121,9 @@ async fn a_key_s_log_has_its_mail_and_its_calls_in_one_order() {
     accept(&place.store, &key.permit().unwrap(), |_| {}).await;
     let wanted = Wanted::new("made".parse().unwrap(), Permission::Send.into());
     let secret = Secret::generate(Mode::Live, &OsEntropy);
+    next_millisecond().await;
     let made = place.store.key_create(&key.permit().unwrap(), wanted, &secret).await.unwrap();
+    next_millisecond().await;
     accept(&place.store, &key.permit().unwrap(), |_| {}).await;
     place.accept(|_| {}).await;
     let of_key = LogFilter { api_key: Some(id), ..LogFilter::default() };
