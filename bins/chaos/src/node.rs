@@ -1,6 +1,6 @@
 //! One SelfMX server as a process of its own, with proxies on its ways to the database and to the relay.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::failure::Failure;
 use crate::ledger::{Moment, Watch};
@@ -26,6 +26,9 @@ const SECRET_KEY: &str = "a-made-up-secret-key-for-chaos-and-its-runs";
 const START: Duration = Duration::from_secs(60);
 /// A server has 30 s to drain.
 const DRAIN: Duration = Duration::from_secs(35);
+/// Longer than a process takes to stop where it is.
+const STANDS: Duration = Duration::from_secs(10);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// Where a node's ways lead, and with what it is run.
 pub(crate) struct NodeSettings<'a> {
@@ -118,9 +121,16 @@ impl Node {
         running.child.kill().await.map_err(|source| Failure::Run { program: self.program.clone(), source })
     }
 
-    /// Stops it where it is.
-    pub(crate) fn freeze(&self) -> Result<(), Failure> {
-        self.signal(Signal::SIGSTOP)
+    /// Stops it where it is, and waits until it stands: on a busy machine it goes on for a moment after the signal.
+    pub(crate) async fn freeze(&self) -> Result<(), Failure> {
+        self.signal(Signal::SIGSTOP)?;
+        let Some(pid) = self.running.as_ref().map(|running| running.pid) else { return Ok(()) };
+        let stands = async {
+            while !stands_still(pid) {
+                sleep(BETWEEN_LOOKS).await;
+            }
+        };
+        timeout(STANDS, stands).await.map_err(|_late| Failure::InVain { what: "a frozen server to stand still".to_owned(), waited: STANDS })
     }
 
     /// Lets it go on.
@@ -143,6 +153,13 @@ impl Node {
     fn signal(&self, signal: Signal) -> Result<(), Failure> {
         self.running.as_ref().map_or(Ok(()), |running| send(running.pid, signal))
     }
+}
+
+/// Whether all threads of a process are stopped by a signal.
+fn stands_still(pid: i32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let mut states = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+    states.all(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
 }
 
 /// Keeps the log, and finds in it where the server listens.

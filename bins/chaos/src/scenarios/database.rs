@@ -77,7 +77,7 @@ async fn out_of_reach(stage: Stage, outage: Outage) -> Result<Report, Failure> {
     let load = world.load(Plan::with_slow_ones(mails));
     load.reaches(mails / 2).await?;
     // The server stands still while it is looked which attempts are open, so that these are the ones that the outage hits.
-    world.node(0)?.freeze()?;
+    world.node(0)?.freeze().await?;
     tokio::time::sleep(FINISHED).await;
     let (began, open) = (world.watch.now(), inspection::open(&world.postgres).await?);
     match outage {

@@ -45,7 +45,7 @@ async fn cut(stage: Stage) -> Result<Report, Failure> {
     for cut in 1..=cuts {
         load.reaches(mails / 10 + cut * mails / (cuts + 2)).await?;
         // The server stands still while it is looked which attempts are open, so that these are the ones that are cut.
-        world.node(0)?.freeze()?;
+        world.node(0)?.freeze().await?;
         tokio::time::sleep(FINISHED).await;
         let (began, open) = (world.watch.now(), inspection::open(&world.postgres).await?);
         world.node(0)?.relay.cut();

@@ -49,7 +49,7 @@ async fn frozen(stage: Stage) -> Result<Report, Failure> {
     world.relay.rcpt_gate.reached(mails, PATIENCE).await?;
     let began = watch.now();
     let first = world.node(0)?;
-    first.freeze()?;
+    first.freeze().await?;
     first.relay.cut();
     let (open, ended) = (inspection::open(&world.postgres).await?, watch.now());
     world.disturbed(Disturbance { what: "a server frozen".to_owned(), since, began, ended, arrived: ended.and(ON_THE_WAY), open });
