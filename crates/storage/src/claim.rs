@@ -49,7 +49,7 @@ impl QueryFragment<Pg> for Claim {
         out.push_sql(" FOR UPDATE SKIP LOCKED) AS q LIMIT ");
         out.push_bind_param::<BigInt, _>(&self.count)?;
         out.push_sql(") AS ids)");
-        leased(&self.millis, ", NULL::uuid, NULL::smallint, NULL::boolean, NULL::bigint FROM claimed l", out)
+        leased(&self.millis, ", NULL::uuid, NULL::smallint, NULL::boolean, NULL::bigint, l.unsettled FROM claimed l", out)
     }
 }
 
@@ -112,17 +112,19 @@ ORDER BY due_at LIMIT (SELECT emails FROM share) FOR UPDATE SKIP LOCKED) AS q LI
 WHERE w.is_due ORDER BY f.place, w.step LIMIT ";
 
 /// What belongs to a tenant that may not send is set aside, and is passed over from then on. It keeps its token: an attempt whose lease ran out may
-/// still be on its way. `OFFSET 0` has each row's tenant looked up once.
-const CLAIMED: &str = ", claimed AS (UPDATE queue SET (held, lease_token, due_at) = (SELECT s.held, \
+/// still be on its way. `OFFSET 0` has each row's tenant looked up once. Each lease is counted as one without a result until there is one, up to what
+/// makes the email a [suspect](crate::Suspicion).
+const CLAIMED: &str = ", claimed AS (UPDATE queue SET (held, unsettled, lease_token, due_at) = (SELECT s.held, \
+CASE WHEN s.held OR queue.unsettled >= 4 THEN queue.unsettled ELSE (queue.unsettled + 1)::smallint END, \
 CASE WHEN s.held THEN queue.lease_token ELSE gen_random_uuid() END, CASE WHEN s.held THEN queue.due_at ELSE now() + ";
 
 /// Each email is looked up by its id, one at a time; where it is missing the lease stays, so that the rest of the batch is not lost.
 const LEASED: &str = " * interval '1 millisecond' END \
 FROM (SELECT coalesce((SELECT t.status <> 'active' FROM tenants t WHERE t.id = queue.tenant_id), false) AS held OFFSET 0) AS s) \
-WHERE email_id = ANY((SELECT ids FROM due)::uuid[]) RETURNING email_id, tenant_id, CASE WHEN NOT held THEN lease_token END AS lease_token) \
+WHERE email_id = ANY((SELECT ids FROM due)::uuid[]) RETURNING email_id, tenant_id, CASE WHEN NOT held THEN lease_token END AS lease_token, unsettled) \
 SELECT l.email_id, l.lease_token, e.tenant_id, e.mode, e.from_address, e.smtputf8, m.raw, t.relay_version, r.ordinals, r.addresses, r.statuses, r.attempts";
 
-const WALKED: &str = ", w.tenant_id, w.priority, w.step < 256 AND w.found < w.wanted, s.emails \
+const WALKED: &str = ", w.tenant_id, w.priority, w.step < 256 AND w.found < w.wanted, s.emails, l.unsettled \
 FROM stop w CROSS JOIN share s LEFT JOIN claimed l ON true";
 
 const EMAIL: &str = " LEFT JOIN LATERAL (SELECT tenant_id, mode, from_address, smtputf8 FROM emails WHERE l.lease_token IS NOT NULL AND tenant_id = l.tenant_id AND id = l.email_id LIMIT 1) AS e ON true \

@@ -6,12 +6,21 @@ use uuid::Uuid;
 
 use crate::lease::Lease;
 use crate::queue::{Delivery, LeaseKey, Waiting};
+use crate::suspect::Suspicion;
 use crate::tenant_relay::RelayVersion;
 
 /// What a claim answers for each email; whatever else of the email is missing is absent. Without a token it was not leased but set aside. A walk from
-/// tenant to tenant says how it went in each row, and in one without an email where it found nothing.
-pub(crate) type Row =
-    (Option<Uuid>, Option<Uuid>, Option<EmailColumns>, Option<Vec<u8>>, Option<i64>, Option<RecipientColumns>, Option<WalkColumns>);
+/// tenant to tenant says how it went in each row, and in one without an email where it found nothing. Last come the leases without a result.
+pub(crate) type Row = (
+    Option<Uuid>,
+    Option<Uuid>,
+    Option<EmailColumns>,
+    Option<Vec<u8>>,
+    Option<i64>,
+    Option<RecipientColumns>,
+    Option<WalkColumns>,
+    Option<i16>,
+);
 
 /// The columns of a [`Row`].
 pub(crate) type RowColumns = (
@@ -22,6 +31,7 @@ pub(crate) type RowColumns = (
     Nullable<BigInt>,
     Nullable<(Array<SmallInt>, Array<Text>, Array<Text>, Array<Integer>)>,
     Nullable<(SqlUuid, SmallInt, Bool, BigInt)>,
+    Nullable<SmallInt>,
 );
 
 type EmailColumns = (Uuid, String, String, bool);
@@ -43,7 +53,7 @@ pub(crate) fn read_row(row: Row) -> Result<Lease<Delivery>, Unreadable> {
 }
 
 fn read(email_id: EmailId, token: Uuid, row: Row) -> Result<Lease<Delivery>, &'static str> {
-    let (_, _, columns, message, relay, recipients, _) = row;
+    let (_, _, columns, message, relay, recipients, _, unsettled) = row;
     let (tenant, mode, sender, smtputf8) = columns.ok_or("emails")?;
     let (ordinals, addresses, statuses, attempts) = recipients.ok_or("recipients")?;
     let (mut waiting, mut finished) = (Vec::new(), Vec::new());
@@ -65,6 +75,7 @@ fn read(email_id: EmailId, token: Uuid, row: Row) -> Result<Lease<Delivery>, &'s
         relay: relay.map(RelayVersion::of),
         waiting,
         finished,
+        suspicion: Suspicion::of(unsettled.unwrap_or_default()),
         message,
     };
     Ok(Lease::new(token, delivery))

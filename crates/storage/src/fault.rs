@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, SmallInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::System;
 use selfmx_domain::{EventId, Jitter, Limits, RetryPolicy};
 
 use crate::queue::{LeaseKey, millis};
 use crate::store::change;
+use crate::suspect::STILL_SUSPECTED;
 use crate::{Error, Store};
 
 /// More retries than these are not made for what fails by itself.
@@ -21,6 +22,9 @@ pub enum Fault {
     Unreadable(&'static str),
     /// The attempt broke down within the server, which therefore does not know how far it had come.
     BrokeDown,
+    /// Its leases ended without a result again and again, the last while it was [delivered alone](crate::Suspicion): most likely it ends the process that
+    /// delivers it.
+    Died,
 }
 
 impl Fault {
@@ -28,6 +32,18 @@ impl Fault {
         match self {
             Self::Unreadable(place) => format!("what is stored of the email cannot be read: {place}"),
             Self::BrokeDown => "the server broke down in the attempt: the relay may have taken the message".to_owned(),
+            Self::Died => {
+                "the server ended each time that it had the email in hand, the last time alone: the relay may have taken the message"
+                    .to_owned()
+            }
+        }
+    }
+
+    /// What the row of the queue counts from then on. Who died alone is alone again the next time.
+    const fn unsettled(self) -> i16 {
+        match self {
+            Self::Unreadable(_) | Self::BrokeDown => 0,
+            Self::Died => STILL_SUSPECTED,
         }
     }
 
@@ -35,7 +51,7 @@ impl Fault {
     const fn least_delay(self) -> Duration {
         match self {
             Self::Unreadable(_) => Duration::ZERO,
-            Self::BrokeDown => RetryPolicy::AMBIGUOUS_DELAY,
+            Self::BrokeDown | Self::Died => RetryPolicy::AMBIGUOUS_DELAY,
         }
     }
 }
@@ -46,7 +62,7 @@ const RECORD: &str = "WITH held AS MATERIALIZED (SELECT email_id, tenant_id FROM
 judged AS MATERIALIZED (SELECT a.*, ($3::bigint[])[a.attempt] AS retry FROM (SELECT h.email_id, h.tenant_id, \
 (SELECT max(greatest(r.attempts, 0)) + 1 FROM recipients r WHERE r.email_id = h.email_id AND r.status = 'queued') AS attempt FROM held h) AS a), \
 gone AS (DELETE FROM queue WHERE email_id = ANY(ARRAY(SELECT email_id FROM judged WHERE retry IS NULL))), \
-kept AS (UPDATE queue q SET lease_token = NULL, due_at = now() + (SELECT j.retry FROM judged j WHERE j.email_id = q.email_id) * interval '1 millisecond' \
+kept AS (UPDATE queue q SET lease_token = NULL, unsettled = $6, due_at = now() + (SELECT j.retry FROM judged j WHERE j.email_id = q.email_id) * interval '1 millisecond' \
 WHERE email_id = ANY(ARRAY(SELECT email_id FROM judged WHERE retry IS NOT NULL))), \
 noted AS (UPDATE recipients r SET status = CASE WHEN j.retry IS NULL THEN 'failed' ELSE 'queued' END, attempts = j.attempt, bounce_type = NULL, \
 reply_code = NULL, reply_enhanced = NULL, reply_text = $4, next_attempt_at = now() + j.retry * interval '1 millisecond' \
@@ -83,7 +99,8 @@ impl Store {
             .bind::<SqlUuid, _>(token)
             .bind::<Array<BigInt>, _>(delays)
             .bind::<Text, _>(fault.reason())
-            .bind::<Array<SqlUuid>, _>(events);
+            .bind::<Array<SqlUuid>, _>(events)
+            .bind::<SmallInt, _>(fault.unsettled());
         Ok(change!(self, connection => record.execute(connection).await).await? > 0)
     }
 }

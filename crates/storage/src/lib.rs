@@ -22,6 +22,8 @@
 //!
 //! Invariant: work is settled by its lease's token; a worker whose lease was taken over changes nothing.
 //!
+//! Invariant: a lease counts against its email until there is a result, or until it is given back; [`Suspicion`] says what follows.
+//!
 //! Invariant: times come from the database's clock; ours serves for ids.
 //!
 //! Invariant: what a node remembers of keys and tenants counts for less than a second after it last proved that it hears of all changes; a
@@ -66,6 +68,7 @@ mod settle;
 mod sign_in;
 mod store;
 mod suppressions;
+mod suspect;
 mod tenant_dkim;
 mod tenant_life;
 mod tenant_relay;
@@ -97,6 +100,7 @@ pub use settle::{Outcome, Settlement};
 pub use sign_in::FoundKey;
 pub use store::Store;
 pub use suppressions::Suppressed;
+pub use suspect::Suspicion;
 pub use tenant_dkim::OpenedDkim;
 pub use tenant_relay::{OpenedRelay, RelayVersion};
 pub use vault::{KeyId, Place, Sealed, SecretKey, Vault, VaultError};

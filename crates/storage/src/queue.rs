@@ -18,6 +18,7 @@ use crate::fault::Fault;
 use crate::lease::Lease;
 use crate::schema::messages;
 use crate::store::{change, read};
+use crate::suspect::Suspicion;
 use crate::tenant_relay::RelayVersion;
 use crate::turns::{Look, Turn};
 use crate::{Error, Store};
@@ -41,6 +42,8 @@ pub struct Delivery {
     pub waiting: Vec<Waiting>,
     /// What has become of the others.
     pub finished: Vec<RecipientState>,
+    /// Whether it may be what ended those who had it in hand before.
+    pub suspicion: Suspicion,
     pub(crate) message: Option<Vec<u8>>,
 }
 
@@ -152,13 +155,20 @@ impl Store {
     ///
     /// Where the database cannot; then the leases run out by themselves.
     pub async fn queue_release(&self, _system: &System, leases: Vec<Lease<Delivery>>) -> Result<(), Error> {
+        let is_due = !leases.is_empty();
+        self.give_back(leases, 0).await?;
+        if is_due {
+            self.wake.accepted();
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn give_back(&self, leases: Vec<Lease<Delivery>>, millis: i64) -> Result<(), Error> {
         if leases.is_empty() {
             return Ok(());
         }
-        let release = Release { held: Held::of(leases.iter().map(Lease::key)) };
-        change!(self, connection => release.execute(connection).await).await?;
-        self.wake.accepted();
-        Ok(())
+        let release = Release { held: Held::of(leases.iter().map(Lease::key)), millis };
+        change!(self, connection => release.execute(connection).await).await.map(|_| ())
     }
 
     /// The message of a leased email: the RFC 5322 octets.
@@ -246,6 +256,7 @@ impl QueryFragment<Pg> for Renewal {
 #[derive(QueryId)]
 struct Release {
     held: Held,
+    millis: i64,
 }
 
 impl<C> diesel::RunQueryDsl<C> for Release {}
@@ -253,7 +264,9 @@ impl<C> diesel::RunQueryDsl<C> for Release {}
 impl QueryFragment<Pg> for Release {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.held.walk_ast(out.reborrow())?;
-        out.push_sql(" UPDATE queue SET due_at = now(), lease_token = NULL WHERE email_id = ANY(ARRAY(SELECT email_id FROM mine))");
+        out.push_sql(" UPDATE queue SET lease_token = NULL, unsettled = greatest(unsettled - 1, 0), due_at = now() + ");
+        out.push_bind_param::<BigInt, _>(&self.millis)?;
+        out.push_sql(" * interval '1 millisecond' WHERE email_id = ANY(ARRAY(SELECT email_id FROM mine))");
         Ok(())
     }
 }

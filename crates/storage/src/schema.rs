@@ -154,6 +154,7 @@ table! {
         due_at -> Timestamptz,
         lease_token -> Nullable<Uuid>,
         held -> Bool,
+        unsettled -> SmallInt,
     }
 }
 

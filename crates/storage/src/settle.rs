@@ -267,7 +267,7 @@ held AS (SELECT email_id, lease_token FROM queue WHERE email_id = ANY(";
 const SETTLED: &str = ") ORDER BY email_id FOR UPDATE), \
 mine AS MATERIALIZED (SELECT i.* FROM input i JOIN held h ON h.email_id = i.email_id AND h.lease_token = i.token), \
 gone AS (DELETE FROM queue WHERE email_id = ANY(ARRAY(SELECT email_id FROM mine WHERE retry IS NULL))), \
-kept AS (UPDATE queue q SET lease_token = NULL, due_at = now() + (SELECT m.retry FROM mine m WHERE m.email_id = q.email_id) * interval '1 millisecond' \
+kept AS (UPDATE queue q SET lease_token = NULL, unsettled = 0, due_at = now() + (SELECT m.retry FROM mine m WHERE m.email_id = q.email_id) * interval '1 millisecond' \
 WHERE q.email_id = ANY(ARRAY(SELECT email_id FROM mine WHERE retry IS NOT NULL))), \
 outcome AS (SELECT * FROM unnest(";
 

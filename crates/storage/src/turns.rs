@@ -111,9 +111,9 @@ mod tests {
     fn rows(tenants: &[u128], walk: Option<(Uuid, i16, bool, i64)>) -> Vec<Row> {
         let email = |number: &u128| (tenant(*number), "live".to_owned(), "a@x.example".to_owned(), false);
         if tenants.is_empty() && walk.is_some() {
-            return vec![(None, None, None, None, None, None, walk)];
+            return vec![(None, None, None, None, None, None, walk, None)];
         }
-        tenants.iter().map(|number| (Some(tenant(9)), Some(tenant(9)), Some(email(number)), None, None, None, walk)).collect()
+        tenants.iter().map(|number| (Some(tenant(9)), Some(tenant(9)), Some(email(number)), None, None, None, walk, Some(1))).collect()
     }
 
     #[test]

@@ -20,6 +20,9 @@
 //!
 //! Invariant: an attempt that breaks down counts as one and breaks nothing else.
 //!
+//! Invariant: of the emails whose leases have ended without a result three times, one at a time is between its beginning and its recorded result. What
+//! ends the process then counts as an attempt at that email, and at no other.
+//!
 //! Invariant: no connection to the database is held while the relay is waited for.
 
 mod attempt;
@@ -31,6 +34,7 @@ mod relays;
 mod runner;
 mod settings;
 mod shares;
+mod suspects;
 mod work;
 
 pub use counts::WorkerCounts;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use selfmx_auth::System;
 use selfmx_domain::{EmailId, Entropy};
 use selfmx_mail::{RelayTerms, Transport};
-use selfmx_storage::{Fault, LeaseKey, Store};
+use selfmx_storage::{Fault, LeaseKey, Store, Suspicion};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use crate::recorder::{self, Recorder, Recording, Settled};
 use crate::relays::Relays;
 use crate::settings::WorkerSettings;
 use crate::shares::Shares;
+use crate::suspects::Suspects;
 use crate::work::Work;
 
 const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) sending: Semaphore,
     pub(crate) relays: Relays,
     pub(crate) shares: Shares,
+    pub(crate) suspects: Suspects,
     pub(crate) recording: Recording,
     pub(crate) stop: CancellationToken,
     attempts: TaskTracker,
@@ -109,6 +111,7 @@ impl Shared {
             claims: Claims::default(),
             sending: Semaphore::new(usize::from(worker.settings.sending.max(1))),
             shares: Shares::new(terms.pool_size),
+            suspects: Suspects::default(),
             relays: Relays::new(worker.store.clone(), worker.system, terms),
             recording: Recording::default(),
             stop,
@@ -198,16 +201,22 @@ impl Shared {
             // There may be more: another runner should look.
             store.work_suspected();
         }
-        let (mut claimed, mut surplus) = (Vec::new(), Vec::new());
+        let (mut claimed, mut surplus, mut postponed) = (Vec::new(), Vec::new(), Vec::new());
         for lease in leases {
+            let suspicion = lease.work().suspicion;
+            if suspicion == Suspicion::Died {
+                self.died(lease).await;
+                continue;
+            }
             let Some(place) = self.place(&lease, places) else {
-                surplus.push(lease);
+                if suspicion == Suspicion::None { &mut surplus } else { &mut postponed }.push(lease);
                 continue;
             };
             let claim = self.claims.note(lease.work().email_id, lease.key(), until);
             claimed.push(Work { lease, claim, place });
         }
         self.release(surplus).await;
+        self.postpone(postponed).await;
         Claimed::Work(claimed)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use selfmx_domain::{Mode, Verdict};
 use selfmx_mail::{Capture, Transport};
-use selfmx_storage::{Delivery, Error, Lease, Settlement};
+use selfmx_storage::{Delivery, Error, Lease, Settlement, Suspicion};
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 
 use crate::attempt::{attempt, refuse};
@@ -27,6 +27,10 @@ pub(crate) enum Place {
     Runner(#[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit),
     /// A share of its tenant's: it goes to the tenant's own relay.
     Tenant(Share),
+    /// A place of a suspect's that waits until it is alone.
+    Suspect(OwnedSemaphorePermit),
+    /// That of the one suspect whose turn it is, with its tenant's share where it goes to the tenant's own relay.
+    Alone(#[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit, Option<Share>),
 }
 
 /// A turn to send.
@@ -52,6 +56,10 @@ impl Shared {
     pub(crate) async fn work(&self, work: Work) -> Option<Settled> {
         let Worker { entropy, settings, .. } = &self.worker;
         let Work { lease, claim, place } = work;
+        let Some(place) = self.settled_place(&lease, place).await else {
+            self.postpone(vec![lease]).await;
+            return None;
+        };
         let Some(turn) = self.turn(&place).await else {
             self.release(vec![lease]).await;
             return None;
@@ -99,17 +107,23 @@ impl Shared {
 
     async fn hand_over(&self, mut lease: Lease<Delivery>, claim: &Claim, transport: &Transport) -> Option<Settlement> {
         let Worker { store, entropy, settings, .. } = &self.worker;
+        if !self.may_begin(&lease).await {
+            self.leave(lease).await;
+            return None;
+        }
         match store.queue_message(&mut lease).await {
             Ok(message) if claim.is_fresh(settings.lease / 3) => {
                 Some(attempt(lease, &message, transport, &settings.policy, &**entropy).await)
             }
             Ok(_) => {
                 tracing::warn!(email_id = %lease.work().email_id, "a lease ran out before its turn came: the email is left to the next one");
+                self.leave(lease).await;
                 None
             }
             Err(error) if error.is_transient() => {
                 // Given back, it would be due at once, and tried as fast as it fails.
                 tracing::warn!(email_id = %lease.work().email_id, error = %error, "a message cannot be read: it is tried again when its lease has run out");
+                self.leave(lease).await;
                 None
             }
             Err(error) => Some(self.unreadable(lease, &error)),
@@ -126,8 +140,8 @@ impl Shared {
     async fn turn(&self, place: &Place) -> Option<Turn<'_>> {
         let turn = async {
             let turn = match place {
-                Place::Runner(_) => Turn::Runner(self.sending.acquire().await.ok()?),
-                Place::Tenant(share) => Turn::Tenant(share.turn().await),
+                Place::Runner(_) | Place::Suspect(_) | Place::Alone(_, None) => Turn::Runner(self.sending.acquire().await.ok()?),
+                Place::Tenant(share) | Place::Alone(_, Some(share)) => Turn::Tenant(share.turn().await),
             };
             self.recording.works().await;
             Some(turn)
@@ -147,6 +161,9 @@ impl Shared {
 
     /// A place for what was leased; the lease comes back where there is none at present.
     pub(crate) fn place(&self, lease: &Lease<Delivery>, of_runner: &Arc<tokio::sync::Semaphore>) -> Option<Place> {
+        if lease.work().suspicion == Suspicion::Suspected {
+            return self.suspects.place().map(Place::Suspect);
+        }
         if Self::is_for_own_relay(lease.work()) {
             return self.shares.take(lease.work().tenant).map(Place::Tenant);
         }

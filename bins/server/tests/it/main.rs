@@ -17,6 +17,7 @@ mod changes;
 mod conventions;
 mod crash;
 mod curl;
+mod deadly;
 mod delivery;
 mod dkim;
 mod emails;

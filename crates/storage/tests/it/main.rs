@@ -30,6 +30,7 @@ mod schedule;
 mod server;
 mod settle;
 mod suppressions;
+mod suspect;
 mod tenant_dkim;
 mod tenant_relay;
 mod tenants;

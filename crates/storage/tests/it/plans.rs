@@ -211,7 +211,7 @@ async fn what_is_done_for_each_mail_is_prepared_once_for_each_connection() {
         "WITH due AS MATERIALIZED",
         "WITH RECURSIVE walk(",
         "UPDATE queue SET due_at = now() + ",
-        "UPDATE queue SET due_at = now(), lease_token",
+        "UPDATE queue SET lease_token = NULL, unsettled = greatest",
         "WITH input AS MATERIALIZED",
     ] {
         assert_eq!(prepared.iter().filter(|word| word.contains(statement)).count(), 1, "{statement}: {prepared:#?}");

@@ -2,5 +2,6 @@
 
 mod own_relay;
 mod poison;
+mod suspects;
 mod work;
 mod world;

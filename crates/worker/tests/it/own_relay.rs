@@ -210,3 +210,17 @@ async fn what_only_this_machine_can_reach_is_not_connected_to() {
     assert!(tokio::time::timeout(Duration::from_millis(100), listener.accept()).await.is_err());
     assert_eq!(server.ledger().connections(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn suspects_go_to_their_own_relays_too() {
+    let world = World::new().await;
+    let (server, own) = (Sink::well_behaved().await, Sink::well_behaved().await);
+    let with = world.tenant(Some(at(own.address()))).await;
+    world.accept_for(with, &["own@x.example"], Mode::Live).await;
+    world.accept_for(TenantId::DEFAULT, &["platform@x.example"], Mode::Live).await;
+    world.database.execute("UPDATE queue SET unsettled = 3").await;
+    let running = world.work_by(routes(&server), settings(0));
+    all_delivered(&world, 2).await;
+    running.stop().await;
+    assert_eq!((recipients(&server), recipients(&own)), (vec!["platform@x.example".to_owned()], vec!["own@x.example".to_owned()]));
+}
