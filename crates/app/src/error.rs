@@ -48,6 +48,15 @@ pub enum Error {
         "the default tenant is the one on which platform keys act, and cannot be deleted: to end its mail suspend it, with POST /v1/tenants/tenant_default/suspend"
     )]
     DefaultTenant,
+    /// A template cannot be used.
+    #[error(transparent)]
+    Template(#[from] selfmx_template::TemplateError),
+    /// Another template of the tenant has the name.
+    #[error("another template has this name")]
+    NameTaken,
+    /// Others changed it at the same time, again and again.
+    #[error("this was changed by somebody else at the same time: look at it, and try again")]
+    ChangedMeanwhile,
     /// The email can be neither canceled nor rescheduled any more.
     #[error(transparent)]
     Unchangeable(#[from] Unchangeable),
@@ -82,6 +91,7 @@ impl From<selfmx_storage::Error> for Error {
             selfmx_storage::Error::NoSuchTenant => Self::Invalid(Problem::NoSuchTenant.at("tenant_id")),
             selfmx_storage::Error::DefaultTenant => Self::DefaultTenant,
             selfmx_storage::Error::Invalid(error) => Self::Invalid(error),
+            selfmx_storage::Error::NameTaken => Self::NameTaken,
             selfmx_storage::Error::Denied(denied) => Self::Denied(denied),
             selfmx_storage::Error::QuotaExceeded { retry_after } => Self::QuotaExceeded { retry_after },
             selfmx_storage::Error::Unchangeable(reason) => Self::Unchangeable(reason),

@@ -23,6 +23,9 @@ mod sign_in;
 mod signing;
 mod smtp;
 mod suppressions;
+mod template_cache;
+mod template_render;
+mod templates;
 mod tenants;
 mod usage;
 
@@ -35,6 +38,7 @@ use selfmx_mail::{Relay, RelayTerms, Signer};
 use selfmx_storage::Store;
 
 use self::signing::Signers;
+use self::template_cache::TemplateCache;
 pub use audit::Refusal;
 pub use batch::NoneSent;
 pub use emails::RecalledEmail;
@@ -47,6 +51,7 @@ pub use selfmx_storage::{QuotaStanding, RevokedKeys};
 pub use send::AcceptedEmail;
 pub use sign_in::SignInError;
 pub use suppressions::Suppressed;
+pub use template_render::RenderedTemplate;
 
 /// What an [`App`] is made of.
 pub struct Parts {
@@ -83,6 +88,7 @@ pub struct App {
     usual_rate: RateLimit,
     rates: Rates,
     failures: Failures,
+    templates: TemplateCache,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     draining: AtomicBool,
@@ -105,6 +111,7 @@ impl App {
             usual_rate: parts.usual_rate,
             rates: Rates::new(),
             failures: Failures::new(parts.failures_per_minute),
+            templates: TemplateCache::default(),
             clock: parts.clock,
             entropy: parts.entropy,
             draining: AtomicBool::new(false),

@@ -149,6 +149,16 @@ actions! {
     SuppressionRead = "suppression.read";
     /// An address was taken off a suppression list.
     SuppressionDelete = "suppression.delete";
+    /// A template was made, or checked without being kept; of the latter only its refusal is noted.
+    TemplateCreate = "template.create";
+    /// Templates were listed, looked at or rendered. Only its refusal is noted.
+    TemplateRead = "template.read";
+    /// A template was changed.
+    TemplateUpdate = "template.update";
+    /// A template was brought back to an earlier version.
+    TemplateRestore = "template.restore";
+    /// A template was deleted.
+    TemplateDelete = "template.delete";
     /// A tenant was made.
     TenantCreate = "tenant.create";
     /// Tenants were listed or looked at. Only its refusal is noted.

@@ -12,6 +12,7 @@
 //! | [`Verdict`], [`Reply`], [`RetryPolicy`] | what a relay said, and what follows from it |
 //! | [`Tenant`], [`TenantChange`], [`RateLimit`] | whose things are kept apart, and how much of what they may do |
 //! | [`TenantUsage`], [`Month`] | how much it has done |
+//! | [`Template`], [`TemplateContent`], [`TemplateChange`] | a template as it is kept, and what its versions say |
 //! | [`AuditEntry`] | who changed what, and what was refused |
 //! | [`EmailId`], [`ApiKeyId`], … | ids, one type each, as TypeIDs |
 //! | [`WebhookUrl`], [`WebhookSecret`], [`WebhookRetry`] | where events are posted, what proves whose they are, and when that is tried again |
@@ -57,6 +58,7 @@ mod schedule;
 mod status;
 mod suppression;
 mod tag;
+mod template;
 mod tenant;
 mod tenant_relay;
 mod text;
@@ -91,6 +93,7 @@ pub use schedule::{FURTHEST_AHEAD, TOLERANCE, Unchangeable, scheduled};
 pub use status::EmailStatus;
 pub use suppression::{Suppression, SuppressionReason, folded};
 pub use tag::{Metadata, Tag};
+pub use template::{Template, TemplateChange, TemplateContent, TemplateKey, TemplateName, TemplateSummary, TemplateVersion};
 pub use tenant::{NewTenant, SenderDefaults, Tenant, TenantChange, TenantProfile, TenantStatus};
 pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantRelay};
 pub use text::{Subject, is_control};

@@ -71,6 +71,12 @@ pub enum Problem {
     /// The tenant that a key is to be made for does not exist.
     #[error("there is no tenant with this id")]
     NoSuchTenant,
+    /// The template that an email is to be made of does not exist.
+    #[error("there is no template with this id or name")]
+    NoSuchTemplate,
+    /// The name of a template that could be taken for an id.
+    #[error("must not begin with `tmpl_`, as ids do")]
+    LooksLikeAnId,
     /// An address that is not at the domain that the tenant's mail has to come from.
     #[error("must be at the tenant's domain")]
     OutsideDomain,

@@ -73,6 +73,15 @@ impl<S> Call<S> {
         self.segments.named("address").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)
     }
 
+    /// The number of a version in the path's segment `{version}`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NotFound`] where it is no number: the same answer as for a version that there is not.
+    pub fn version(&self) -> Result<u32, Failure> {
+        self.segments.named("version").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)
+    }
+
     /// Reads the body and makes `T` of it.
     ///
     /// # Errors

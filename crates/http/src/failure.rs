@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use selfmx_app::{Error, Limited, NotReady, Standing, TooManyFailures};
 use selfmx_auth::{Denied, GrantError, Permission};
-use selfmx_wire::{ErrorBody, ErrorCode, RequestError, batch_field};
+use selfmx_wire::{ErrorBody, ErrorCode, RequestError, TemplatePlace, batch_field};
 
 use crate::{HeadFault, Reply, rate_headers};
 
@@ -168,6 +168,7 @@ impl Failure {
             Self::InBatch { field, .. } => Some(field),
             Self::App(Error::Invalid(error)) => Some(&error.field),
             Self::App(Error::Grant(error)) => grant_field(error),
+            Self::App(Error::NameTaken) => Some("name"),
             _ => None,
         }
     }
@@ -183,7 +184,7 @@ impl Failure {
     /// The answer, under the request's id.
     pub(crate) fn reply(&self, request_id: &str) -> Reply {
         let message = self.to_string();
-        let body = ErrorBody::new(self.code(), &message, self.field(), request_id);
+        let body = ErrorBody::new(self.code(), &message, self.field(), request_id).with_place(self.place());
         let reply = Reply::json(status(self.code()), &body);
         let reply = reply
             .unwrap_or_else(|_| Reply { status: StatusCode::INTERNAL_SERVER_ERROR, ..Reply::octets("application/json", b"{}".to_vec()) });
@@ -209,6 +210,18 @@ impl Failure {
         }
     }
 
+    /// Where in a template it is.
+    fn place(&self) -> Option<TemplatePlace<'_>> {
+        match self {
+            Self::InBatch { failure, .. } => failure.place(),
+            Self::App(Error::Template(error)) => {
+                let (template, part) = (error.template.as_str(), error.part.as_str());
+                Some(TemplatePlace { template, part, line: error.place.line, column: error.place.column })
+            }
+            _ => None,
+        }
+    }
+
     /// The permission that was missing.
     fn permission(&self) -> Option<Permission> {
         match self {
@@ -222,7 +235,9 @@ impl Failure {
 /// The status of a code: each has one.
 const fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::InvalidRequest | ErrorCode::InvalidIdempotencyKey | ErrorCode::UnknownField => StatusCode::BAD_REQUEST,
+        ErrorCode::InvalidRequest | ErrorCode::InvalidIdempotencyKey | ErrorCode::UnknownField | ErrorCode::TemplateError => {
+            StatusCode::BAD_REQUEST
+        }
         ErrorCode::MissingApiKey | ErrorCode::InvalidApiKey => StatusCode::UNAUTHORIZED,
         ErrorCode::PermissionDenied
         | ErrorCode::SenderNotAllowed
@@ -261,7 +276,10 @@ fn of_app(error: &Error) -> ErrorCode {
         Error::Grant(_) => ErrorCode::PermissionDenied,
         Error::IdempotencyConflict => ErrorCode::IdempotencyConflict,
         Error::IdempotencyInFlight => ErrorCode::IdempotencyInFlight,
-        Error::EnvironmentKey | Error::DefaultTenant | Error::Unchangeable(_) => ErrorCode::Conflict,
+        Error::Template(_) => ErrorCode::TemplateError,
+        Error::EnvironmentKey | Error::DefaultTenant | Error::Unchangeable(_) | Error::NameTaken | Error::ChangedMeanwhile => {
+            ErrorCode::Conflict
+        }
         Error::Relay(_) => ErrorCode::RelayFailed,
         Error::Unavailable { .. } | Error::Unsigned { .. } => ErrorCode::Unavailable,
         _ => ErrorCode::Internal,

@@ -47,6 +47,16 @@ impl Query {
         self.text(name).map(str::parse).transpose().map_err(|problem: Problem| wrong(problem, name))
     }
 
+    /// The parameter `name` as yes or no.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] that names the parameter where it is neither `true` nor `false`.
+    pub fn flag(&self, name: &'static str) -> Result<Option<bool>, Failure> {
+        let read = |text: &str| text.parse().or(Err(wrong(Problem::NotOneOf("one of: true, false"), name)));
+        self.text(name).map(read).transpose()
+    }
+
     /// The parameter `name` as an id.
     ///
     /// # Errors

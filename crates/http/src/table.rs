@@ -3,7 +3,7 @@
 use selfmx_app::App;
 use selfmx_domain::AuditAction as Action;
 
-use crate::routes::{audit, batch, emails, health, keys, logs, send, smtp, suppressions, tenants, usage};
+use crate::routes::{audit, batch, emails, health, keys, logs, send, smtp, suppressions, templates, tenants, usage};
 use crate::{Route, RouteInfo};
 
 /// The route table.
@@ -35,6 +35,16 @@ fn own() -> Vec<Route<App>> {
         Route::get("/v1/suppressions", suppressions::list).with_parameters(suppressions::LIST).audited(Action::SuppressionRead),
         Route::get("/v1/suppressions/{address}", suppressions::find).audited(Action::SuppressionRead),
         Route::delete("/v1/suppressions/{address}", suppressions::delete).audited(Action::SuppressionDelete),
+        Route::post("/v1/templates", templates::create).audited(Action::TemplateCreate),
+        Route::get("/v1/templates", templates::list).with_parameters(templates::LIST).audited(Action::TemplateRead),
+        Route::post("/v1/templates/validate", templates::validate).audited(Action::TemplateCreate),
+        Route::get("/v1/templates/{id}", templates::find).audited(Action::TemplateRead),
+        Route::put("/v1/templates/{id}", templates::replace).audited(Action::TemplateUpdate),
+        Route::patch("/v1/templates/{id}", templates::update).audited(Action::TemplateUpdate),
+        Route::delete("/v1/templates/{id}", templates::delete).audited(Action::TemplateDelete),
+        Route::get("/v1/templates/{id}/versions", templates::versions).audited(Action::TemplateRead),
+        Route::post("/v1/templates/{id}/versions/{version}/restore", templates::restore).audited(Action::TemplateRestore),
+        Route::post("/v1/templates/{id}/render", templates::render).with_parameters(templates::RENDER).audited(Action::TemplateRead),
         Route::get("/v1/audit-logs", audit::list).with_parameters(audit::LIST).audited(Action::AuditRead),
         Route::post("/v1/test-smtp", smtp::test).audited(Action::RelayTest),
         Route::post("/v1/tenants", tenants::create).audited(Action::TenantCreate),
@@ -68,6 +78,24 @@ fn of_tenant() -> Vec<Route<App>> {
         Route::get("/v1/tenants/{tenant_id}/suppressions/{address}", suppressions::find).audited(Action::SuppressionRead).for_tenant(),
         Route::delete("/v1/tenants/{tenant_id}/suppressions/{address}", suppressions::delete)
             .audited(Action::SuppressionDelete)
+            .for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/templates", templates::create).audited(Action::TemplateCreate).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/templates", templates::list)
+            .with_parameters(templates::LIST)
+            .audited(Action::TemplateRead)
+            .for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/templates/validate", templates::validate).audited(Action::TemplateCreate).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/templates/{id}", templates::find).audited(Action::TemplateRead).for_tenant(),
+        Route::put("/v1/tenants/{tenant_id}/templates/{id}", templates::replace).audited(Action::TemplateUpdate).for_tenant(),
+        Route::patch("/v1/tenants/{tenant_id}/templates/{id}", templates::update).audited(Action::TemplateUpdate).for_tenant(),
+        Route::delete("/v1/tenants/{tenant_id}/templates/{id}", templates::delete).audited(Action::TemplateDelete).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/templates/{id}/versions", templates::versions).audited(Action::TemplateRead).for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/templates/{id}/versions/{version}/restore", templates::restore)
+            .audited(Action::TemplateRestore)
+            .for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/templates/{id}/render", templates::render)
+            .with_parameters(templates::RENDER)
+            .audited(Action::TemplateRead)
             .for_tenant(),
         Route::post("/v1/tenants/{tenant_id}/api-keys", keys::create).audited(Action::KeyCreate).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/api-keys", keys::list).with_parameters(keys::LIST).audited(Action::KeyRead).for_tenant(),
@@ -132,6 +160,16 @@ mod tests {
                 ("GET", "/v1/suppressions", Access::Permission(Permission::SuppressionsRead)),
                 ("GET", "/v1/suppressions/{address}", Access::Permission(Permission::SuppressionsRead)),
                 ("DELETE", "/v1/suppressions/{address}", Access::Permission(Permission::SuppressionsWrite)),
+                ("POST", "/v1/templates", Access::Permission(Permission::TemplatesWrite)),
+                ("GET", "/v1/templates", Access::Permission(Permission::TemplatesRead)),
+                ("POST", "/v1/templates/validate", Access::Permission(Permission::TemplatesWrite)),
+                ("GET", "/v1/templates/{id}", Access::Permission(Permission::TemplatesRead)),
+                ("PUT", "/v1/templates/{id}", Access::Permission(Permission::TemplatesWrite)),
+                ("PATCH", "/v1/templates/{id}", Access::Permission(Permission::TemplatesWrite)),
+                ("DELETE", "/v1/templates/{id}", Access::Permission(Permission::TemplatesWrite)),
+                ("GET", "/v1/templates/{id}/versions", Access::Permission(Permission::TemplatesRead)),
+                ("POST", "/v1/templates/{id}/versions/{version}/restore", Access::Permission(Permission::TemplatesWrite)),
+                ("POST", "/v1/templates/{id}/render", Access::Permission(Permission::TemplatesRead)),
                 ("GET", "/v1/audit-logs", Access::Permission(Permission::All)),
                 ("POST", "/v1/test-smtp", Access::Permission(Permission::All)),
                 ("POST", "/v1/tenants", Access::Platform(Permission::All)),
@@ -155,6 +193,16 @@ mod tests {
                 ("GET", "/v1/tenants/{tenant_id}/suppressions", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/suppressions/{address}", Access::Platform(Permission::All)),
                 ("DELETE", "/v1/tenants/{tenant_id}/suppressions/{address}", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/templates", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/templates", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/templates/validate", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/templates/{id}", Access::Platform(Permission::All)),
+                ("PUT", "/v1/tenants/{tenant_id}/templates/{id}", Access::Platform(Permission::All)),
+                ("PATCH", "/v1/tenants/{tenant_id}/templates/{id}", Access::Platform(Permission::All)),
+                ("DELETE", "/v1/tenants/{tenant_id}/templates/{id}", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/templates/{id}/versions", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/templates/{id}/versions/{version}/restore", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/templates/{id}/render", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/api-keys", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/api-keys", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/api-keys/{id}", Access::Platform(Permission::All)),

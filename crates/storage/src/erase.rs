@@ -36,6 +36,8 @@ const ERASE_REQUESTS: &str = "DELETE FROM idempotency_keys WHERE tenant_id = $1 
 AND digest = ANY(ARRAY(SELECT digest FROM idempotency_keys WHERE tenant_id = $1 ORDER BY digest LIMIT 1000 FOR UPDATE))";
 /// The list of suppressed addresses goes by itself, for it may be long.
 const ERASE_SUPPRESSIONS: &str = "DELETE FROM suppressions WHERE tenant_id = $1 AND folded = ANY(ARRAY(SELECT folded FROM suppressions WHERE tenant_id = $1 ORDER BY folded LIMIT 1000))";
+/// A template goes with its versions.
+const ERASE_TEMPLATES: &str = "DELETE FROM templates WHERE tenant_id = $1 AND id = ANY(ARRAY(SELECT id FROM templates WHERE tenant_id = $1 ORDER BY id LIMIT 20 FOR UPDATE))";
 const ERASE_DAYS: &str = "DELETE FROM quota_days WHERE tenant_id = $1";
 const ERASE_MONTHS: &str = "DELETE FROM usage_months WHERE tenant_id = $1";
 
@@ -73,7 +75,7 @@ struct Left {
 }
 
 impl Store {
-    /// Erases some of what a deleted tenant had: its emails first, then its suppression list, its keys, its idempotency keys and its counts, and in the end, when nothing can come any more, its name
+    /// Erases some of what a deleted tenant had: its emails first, then its suppression list, its templates, its keys, its idempotency keys and its counts, and in the end, when nothing can come any more, its name
     /// and its settings. The audit log stays. Any number of nodes may do so at once.
     ///
     /// # Errors
@@ -100,7 +102,7 @@ async fn erase_some(connection: &mut AsyncPgConnection, tenant: &Deleted) -> Res
         run(connection, LOOK_SOON, tenant.id).await?;
         return Ok(());
     }
-    for some in [ERASE_SUPPRESSIONS, ERASE_KEYS, ERASE_REQUESTS] {
+    for some in [ERASE_SUPPRESSIONS, ERASE_TEMPLATES, ERASE_KEYS, ERASE_REQUESTS] {
         if run(connection, some, tenant.id).await? > 0 {
             return Ok(());
         }

@@ -42,6 +42,9 @@ pub enum Error {
     /// What would be there after a change does not fit together.
     #[error(transparent)]
     Invalid(#[from] FieldError),
+    /// Another template of the tenant has the name.
+    #[error("another template has this name")]
+    NameTaken,
     /// The tenant has had as many emails accepted as it may in a day.
     #[error("the tenant has sent as many emails as it may today")]
     QuotaExceeded {

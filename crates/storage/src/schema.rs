@@ -120,6 +120,34 @@ table! {
 }
 
 table! {
+    templates (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        version -> Integer,
+        partials -> Array<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+table! {
+    template_versions (tenant_id, template_id, version) {
+        tenant_id -> Uuid,
+        template_id -> Uuid,
+        version -> Integer,
+        name -> Text,
+        subject -> Text,
+        html -> Nullable<Text>,
+        text -> Nullable<Text>,
+        sender -> Nullable<Text>,
+        reply_to -> Array<Text>,
+        strict -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+table! {
     messages (email_id) {
         email_id -> Uuid,
         text -> Nullable<Text>,
@@ -174,3 +202,4 @@ table! {
 
 allow_tables_to_appear_in_same_query!(emails, messages, recipients, queue, events);
 allow_tables_to_appear_in_same_query!(api_keys, tenants);
+allow_tables_to_appear_in_same_query!(templates, template_versions);

@@ -20,6 +20,8 @@ impl Bounds {
     pub const DEPTH: usize = 16;
     /// The longest chain of `{{else if ...}}` in all blocks that stand within each other.
     pub const CHAIN: usize = 64;
+    /// The most templates that a template may take in, itself and the partials of its partials among them. Whoever fills a [`Library`](crate::Library) counts them.
+    pub const PARTIALS: usize = 64;
     /// The most octets that all parts of an email render to together.
     pub const OUTPUT: usize = 1024 * 1024;
     /// How long rendering all parts of an email may take.

@@ -119,6 +119,9 @@ pub enum Flaw {
     /// A partial that lacks the part that it is taken for.
     #[error("the template `{0}` has no {1} to take as a partial")]
     PartialWithoutPart(String, Part),
+    /// More partials than [`Bounds::PARTIALS`](crate::Bounds::PARTIALS), those of partials among them.
+    #[error("takes in too many templates: at most {} are allowed", crate::Bounds::PARTIALS)]
+    TooManyPartials,
     /// Partials that hold each other.
     #[error("partials hold each other: {}", .0.join(" > "))]
     Cycle(Vec<String>),

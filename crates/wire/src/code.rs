@@ -42,6 +42,7 @@ codes! {
     InvalidRequest = "invalid_request", "The request is malformed, or a field is missing or invalid";
     InvalidIdempotencyKey = "invalid_idempotency_key", "The `Idempotency-Key` is not one header of 1..256 visible ASCII characters";
     UnknownField = "unknown_field", "The body has a field, or the query a parameter, that does not exist";
+    TemplateError = "template_error", "A template cannot be read or rendered; `template`, `part`, `line` and `column` say where";
     MissingApiKey = "missing_api_key", "The request has no `Authorization: Bearer` header";
     InvalidApiKey = "invalid_api_key", "The API key is not valid: unknown, malformed, revoked or expired";
     PermissionDenied = "permission_denied", "The API key does not hold the permission that this needs";

@@ -18,13 +18,35 @@ struct Details<'a> {
     field: Option<&'a str>,
     docs: String,
     request_id: &'a str,
+    #[serde(flatten)]
+    place: Option<TemplatePlace<'a>>,
+}
+
+/// Where in a template an error is.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct TemplatePlace<'a> {
+    /// The template's name.
+    pub template: &'a str,
+    /// The part: `subject`, `html`, `text`, `from` or `reply_to`.
+    pub part: &'a str,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
 }
 
 impl<'a> ErrorBody<'a> {
     /// An error as the caller sees it; `field` is the path of the field that it is about.
     #[must_use]
     pub fn new(code: ErrorCode, message: &'a str, field: Option<&'a str>, request_id: &'a str) -> Self {
-        Self { error: Details { code, message, field, docs: format!("/docs/errors#{code}"), request_id } }
+        Self { error: Details { code, message, field, docs: format!("/docs/errors#{code}"), request_id, place: None } }
+    }
+
+    /// The same with where in a template it is.
+    #[must_use]
+    pub fn with_place(mut self, place: Option<TemplatePlace<'a>>) -> Self {
+        self.error.place = place;
+        self
     }
 }
 

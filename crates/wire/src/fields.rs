@@ -46,6 +46,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// All of them, as they were given.
+    pub(crate) fn into_json(self) -> serde_json::Value {
+        Value::Object(self.members).into_json()
+    }
+
     /// Each member with its name, for an object whose names are the caller's.
     pub(crate) fn into_each(self) -> impl Iterator<Item = (Cow<'a, str>, Field<'a>)> {
         self.members.into_iter().map(move |(name, value)| {
@@ -144,6 +149,11 @@ impl<'a> Field<'a> {
     /// The name of this member, `name`, as a value of the domain.
     pub(crate) fn checked_name<T: FromStr<Err = Problem>>(&self, name: &str) -> Result<T, RequestError> {
         name.parse().map_err(|problem: Problem| problem.at(self.path.clone()).into())
+    }
+
+    /// Each element of a list, or the one value that stands for a list of one.
+    pub(crate) fn one_or_many<T>(self, read: impl Fn(Field<'a>) -> Result<T, RequestError>) -> Result<Vec<T>, RequestError> {
+        Member { path: self.path, value: Some(self.value) }.one_or_many(read)
     }
 
     /// Whether it is an object.

@@ -42,6 +42,7 @@ mod send;
 mod send_tests;
 mod status;
 mod suppressions;
+mod templates;
 mod tenant_dkim;
 mod tenant_relay;
 mod tenants;
@@ -53,7 +54,7 @@ pub use audit::AuditView;
 pub use batch::{BatchAccepted, BatchMode, SendBatch, batch_field};
 pub use code::ErrorCode;
 pub use emails::{EmailSummaryView, EmailView};
-pub use failure::ErrorBody;
+pub use failure::{ErrorBody, TemplatePlace};
 pub use keys::{CreateKey, EmailsLeft, KeyCreated, KeyRevoked, KeyView, LimitsLeft, Me, RateLeft, RotateKey, UpdateKey};
 pub use list::{List, Pagination};
 pub use logs::LogView;
@@ -61,6 +62,10 @@ pub use request_error::RequestError;
 pub use send::{EmailAccepted, RescheduleEmail, SendEmail};
 pub use status::{Allowed, Fine, HealthView};
 pub use suppressions::{CreateSuppression, SuppressionDeleted, SuppressionView};
+pub use templates::{
+    RenderTemplate, RenderedView, TemplateDeleted, TemplateSummaryView, TemplateValid, TemplateVersionView, TemplateView, UpdateTemplate,
+    WriteTemplate,
+};
 pub use tenants::{CreateTenant, TenantDeleted, TenantView, UpdateTenant};
 pub use timestamp::time_of;
 pub use usage::UsageView;

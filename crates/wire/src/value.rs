@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value as Json};
 
 use crate::RequestError;
 use crate::path::shortened;
@@ -17,12 +18,12 @@ pub(crate) const MAX_MEMBERS: usize = 1_000;
 /// How many values a text may hold in all.
 pub(crate) const MAX_VALUES: usize = 10_000;
 
-/// A JSON value. No field of any request is a negative number or a fraction, so of those only the kind is kept.
+/// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     Null,
     Boolean(bool),
-    Number(Option<u64>),
+    Number(Number),
     /// Borrowed from the text unless it has escapes: 40 MiB of base64 are not copied.
     Text(Cow<'a, str>),
     List(Vec<Self>),
@@ -31,6 +32,18 @@ pub(crate) enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// The same as a value that borrows nothing; no deeper than was read.
+    pub(crate) fn into_json(self) -> Json {
+        match self {
+            Self::Null => Json::Null,
+            Self::Boolean(flag) => Json::Bool(flag),
+            Self::Number(number) => Json::Number(number),
+            Self::Text(text) => Json::String(text.into_owned()),
+            Self::List(elements) => elements.into_iter().map(Value::into_json).collect(),
+            Self::Object(members) => members.into_iter().map(|(name, value)| (name.into_owned(), value.into_json())).collect(),
+        }
+    }
+
     /// The kind of value, in words.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
@@ -125,15 +138,16 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(Some(number)))
+        Ok(Value::Number(number.into()))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(None))
+    fn visit_i64<E>(self, number: i64) -> Result<Value<'de>, E> {
+        Ok(Value::Number(number.into()))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(None))
+    fn visit_f64<E>(self, number: f64) -> Result<Value<'de>, E> {
+        // A JSON text holds no number that is not finite.
+        Ok(Number::from_f64(number).map_or(Value::Null, Value::Number))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
@@ -275,7 +289,7 @@ mod tests {
         match value {
             serde_json::Value::Null => Value::Null,
             serde_json::Value::Bool(value) => Value::Boolean(*value),
-            serde_json::Value::Number(number) => Value::Number(number.as_u64()),
+            serde_json::Value::Number(number) => Value::Number(number.clone()),
             serde_json::Value::String(string) => text(string),
             serde_json::Value::Array(elements) => Value::List(elements.iter().map(converted).collect()),
             serde_json::Value::Object(members) => {
@@ -289,7 +303,7 @@ mod tests {
             Just(serde_json::Value::Null),
             any::<bool>().prop_map(Into::into),
             any::<i64>().prop_map(Into::into),
-            any::<f64>().prop_map(Into::into),
+            any::<i16>().prop_map(|number| (f64::from(number) / 8.0).into()),
             any::<String>().prop_map(Into::into),
         ];
         leaf.prop_recursive(8, 64, 8, |inner| {

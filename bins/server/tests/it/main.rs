@@ -37,6 +37,7 @@ mod seed;
 mod send;
 mod smtp;
 mod suppressions;
+mod templates;
 mod tenant_relay;
 mod tenants;
 mod timing;

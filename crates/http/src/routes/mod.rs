@@ -9,5 +9,6 @@ pub(crate) mod logs;
 pub(crate) mod send;
 pub(crate) mod smtp;
 pub(crate) mod suppressions;
+pub(crate) mod templates;
 pub(crate) mod tenants;
 pub(crate) mod usage;

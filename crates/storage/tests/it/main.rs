@@ -31,6 +31,7 @@ mod server;
 mod settle;
 mod suppressions;
 mod suspect;
+mod templates;
 mod tenant_dkim;
 mod tenant_relay;
 mod tenants;

@@ -26,7 +26,7 @@ impl<'a> Field<'a> {
         let Value::Number(number) = self.value else {
             return Err(wrong_kind(self.path, "a number", &self.value));
         };
-        let found = number.and_then(|number| T::try_from(number).ok()).filter(|number| range.contains(number));
+        let found = number.as_u64().and_then(|number| T::try_from(number).ok()).filter(|number| range.contains(number));
         found.ok_or(RequestError::Integer { field: self.path, least: (*range.start()).into(), most: (*range.end()).into() })
     }
 

@@ -1,5 +1,10 @@
 //! What a path with an id can name.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use selfmx_domain::{TemplateId, TenantId};
 use selfmx_http::RouteInfo;
 use serde_json::{Value, json};
 
@@ -26,6 +31,15 @@ const NEVER: &str = ".never@";
 /// Patterns that begin so and go on are what a tenant has, for the platform; the same as what its own keys find without the beginning.
 const UNDER_TENANT: &str = "/v1/tenants/{tenant_id}/";
 
+/// Whose each template is that was made.
+static TEMPLATES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// A template of a name that none has yet.
+fn new_template() -> Value {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    json!({"name": format!("template {}", MADE.fetch_add(1, Ordering::Relaxed)), "subject": "s", "text": "t"})
+}
+
 /// The body that a route takes.
 pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
     let pattern = route.pattern.replace("/v1/tenants/{tenant_id}/", "/v1/");
@@ -42,6 +56,11 @@ pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
         ("POST", "/v1/send") => Some(crate::world::email(&json!({}))),
         // It stands there already, so that each call is answered alike.
         ("POST", "/v1/suppressions") => Some(json!({"address": super::callers::SUPPRESSED})),
+        ("POST", "/v1/templates" | "/v1/templates/validate") => Some(json!({"name": "Made", "subject": "s"})),
+        ("PUT", "/v1/templates/{id}") => Some(new_template()),
+        ("PATCH", "/v1/templates/{id}") => Some(json!({"subject": "Changed"})),
+        ("POST", "/v1/templates/{id}/render") => Some(json!({})),
+        ("POST", "/v1/templates/{id}/versions/{version}/restore") => None,
         ("POST", "/v1/tenants") => Some(json!({"name": "Made"})),
         ("PUT" | "PATCH", "/v1/tenants/{tenant_id}") => Some(json!({"name": "Changed"})),
         ("POST", "/v1/suspend" | "/v1/resume") => None,
@@ -78,6 +97,14 @@ pub(crate) async fn make(world: &World, tenants: &Tenants, pattern: &str, whose:
         suppress(world, &address).await;
         return address;
     }
+    if pattern.starts_with("/v1/templates/") {
+        let tenant = tenant.map_or("tenant_default", String::as_str);
+        let answer = world.post(&format!("/v1/tenants/{tenant}/templates"), &new_template()).await;
+        assert_eq!(answer.status, 201, "{}", answer.json());
+        let id = crate::world::text(&answer.json()["id"]);
+        TEMPLATES.lock().unwrap().insert(id.clone(), tenant.to_owned());
+        return id;
+    }
     let key = world.key(json!({"name": "Object", "permissions": ["send"], "tenant_id": tenant})).await;
     if pattern.starts_with("/v1/api-keys/") {
         return key.id;
@@ -96,10 +123,29 @@ async fn suppress(world: &World, address: &str) {
     assert!([200, 201].contains(&answer.status), "{}", answer.json());
 }
 
-/// Makes again what one caller may have taken away from those who come after it.
+/// Puts a template back under its id, if it was made and is gone.
+async fn put_back(world: &World, id: &str) {
+    let Some(tenant) = TEMPLATES.lock().unwrap().get(id).cloned() else { return };
+    let (tenant, id): (TenantId, TemplateId) = (tenant.parse().unwrap(), id.parse().unwrap());
+    let (tenant, id) = (tenant.as_uuid(), id.as_uuid());
+    let back = format!(
+        "INSERT INTO templates (tenant_id, id, name, version, partials) VALUES ('{tenant}', '{id}', 'back {id}', 1, '{{}}') ON CONFLICT DO NOTHING; \
+         INSERT INTO template_versions (tenant_id, template_id, version, name, subject, reply_to, strict) \
+         VALUES ('{tenant}', '{id}', 1, 'back {id}', 's', '{{}}', false) ON CONFLICT DO NOTHING"
+    );
+    world.database.execute(&back).await;
+}
+
+/// Makes again what one caller may have taken away from those who come after it, and takes away what it may have put in their way.
 pub(crate) async fn restore(world: &World, route: &RouteInfo, id: &str) {
     if route.method == "DELETE" && route.pattern.ends_with("/suppressions/{address}") && !id.contains(NEVER) {
         suppress(world, id.split_once(IN).map_or(id, |(_, address)| address)).await;
+    }
+    if route.method == "POST" && route.pattern.ends_with("/templates") {
+        world.database.execute("DELETE FROM templates WHERE name = 'Made'").await;
+    }
+    if route.method == "DELETE" && route.pattern.ends_with("/templates/{id}") {
+        put_back(world, id.split_once(IN).map_or(id, |(_, id)| id)).await;
     }
 }
 
@@ -124,5 +170,5 @@ pub(crate) fn has_id(pattern: &str) -> bool {
 /// The path of a pattern with this id, or with that of a tenant and of something in it.
 pub(crate) fn path(pattern: &str, id: &str) -> String {
     let (tenant, id) = id.split_once(IN).unwrap_or((id, id));
-    pattern.replace("{id}", id).replace("{address}", id).replace("{tenant_id}", tenant)
+    pattern.replace("{id}", id).replace("{version}", "1").replace("{address}", id).replace("{tenant_id}", tenant)
 }
