@@ -79,7 +79,8 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(listen_for_work(store.clone(), opened.address.clone(), background.clone()));
-    for upkeep in [Upkeep::BringBack, Upkeep::Erase, Upkeep::ForgetDays, Upkeep::ForgetRequests] {
+    let always = [Upkeep::BringBack, Upkeep::Erase, Upkeep::ForgetDays, Upkeep::ForgetRequests];
+    for upkeep in always.into_iter().chain(settings.retention.map(Upkeep::Purge)) {
         tasks.spawn(upkeep.run(store.clone(), system, background.clone()));
     }
     tasks.spawn(behind::write(store, background.clone()));

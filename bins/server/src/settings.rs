@@ -64,6 +64,8 @@ pub(crate) struct Settings {
     /// On what terms tenants' own relays are used.
     pub(crate) terms: RelayTerms,
     pub(crate) worker: WorkerSettings,
+    /// After how many days bodies and events are deleted; none: never.
+    pub(crate) retention: Option<NonZeroU32>,
 }
 
 impl StoreSettings {
@@ -99,6 +101,7 @@ impl Settings {
             door: door(environment)?,
             worker: worker(environment, relay.as_ref())?,
             relay,
+            retention: NonZeroU32::new(environment.number("RETENTION_DAYS", 0..=36_500, 0)?),
             signer: dkim::signer(environment)?,
             terms,
             secrets: Secrets::read(environment, &store.database)?,
@@ -225,7 +228,7 @@ mod tests {
         assert_eq!(settings.door.address.to_string(), "0.0.0.0:8080");
         assert_eq!((settings.worker.runners, settings.store.pool.size, settings.store.schema), (4, 10, Schema::Migrate));
         assert!(settings.relay.is_none() && settings.api_key.is_none() && settings.door.http.tls.is_none());
-        assert_eq!(settings.door.http.cors_origins, CorsOrigins::Any);
+        assert_eq!((settings.door.http.cors_origins, settings.retention), (CorsOrigins::Any, None));
     }
 
     #[test]
@@ -258,6 +261,7 @@ mod tests {
             (vec![("API_KEY", "short")], "API_KEY=(hidden) is not allowed: must have 16..256 characters, and has 5"),
             (vec![("DATABASE_URL", "mysql://u:hunter2@h/d")], "DATABASE_URL=(hidden) is not allowed"),
             (vec![("QUEUE_WORKERS", "0")], "QUEUE_WORKERS=0 is not allowed: a whole number from 1 to 256"),
+            (vec![("RETENTION_DAYS", "-1")], "RETENTION_DAYS=-1 is not allowed: a whole number from 0 to 36500"),
             (vec![("QUEUE_LEASE", "61")], "QUEUE_LEASE=61 is not allowed: a whole number from 3 to 60"),
             (vec![("DB_AUTO_MIGRATE", "no")], "true or false"),
             (vec![("SMTP_HOST", "h"), ("SMTP_USER", "u")], "SMTP_USER is set without SMTP_PASS"),

@@ -1,8 +1,10 @@
 //! What the server does of its own accord: the mail of resumed tenants comes back, the data of deleted ones goes, and so does what is too old.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use selfmx_auth::System;
+use selfmx_domain::EmailId;
 use selfmx_storage::{Erasing, Error, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +30,8 @@ pub(crate) enum Upkeep {
     ForgetDays,
     /// Deletes idempotency keys that are older than a day.
     ForgetRequests,
+    /// Deletes the bodies and events of emails with which all has been done for so many days.
+    Purge(NonZeroU32),
 }
 
 impl Upkeep {
@@ -40,8 +44,10 @@ impl Upkeep {
     }
 
     async fn steps(self, store: &Store, system: &System) {
+        // How far the purge has come on its way from the oldest on.
+        let mut reached = None;
         loop {
-            let pause = match self.step(store, system).await {
+            let pause = match self.step(store, system, &mut reached).await {
                 Ok(pause) => pause,
                 Err(error) => {
                     tracing::warn!(error = %error, upkeep = ?self, "upkeep failed: it is tried again");
@@ -53,12 +59,16 @@ impl Upkeep {
     }
 
     /// Takes a step, and tells how long to wait until the next.
-    async fn step(self, store: &Store, system: &System) -> Result<Duration, Error> {
+    async fn step(self, store: &Store, system: &System, reached: &mut Option<EmailId>) -> Result<Duration, Error> {
         Ok(match self {
             Self::BringBack if store.queue_resume(system).await? > 0 => AFTER_BRINGING_BACK,
             Self::Erase if store.tenant_erase(system).await? == Erasing::Some => AFTER_ERASING,
             Self::ForgetDays if store.quota_days_forget(system, FORGOTTEN_IN_A_STEP).await? > 0 => AFTER_ERASING,
             Self::ForgetRequests if store.idempotency_keys_forget(system, FORGOTTEN_IN_A_STEP).await? > 0 => AFTER_ERASING,
+            Self::Purge(days) => {
+                *reached = store.retention_purge(system, days, *reached).await?.next;
+                if reached.is_some() { AFTER_ERASING } else { BETWEEN_FORGETTING }
+            }
             Self::BringBack | Self::Erase => BETWEEN_LOOKS,
             Self::ForgetDays | Self::ForgetRequests => BETWEEN_FORGETTING,
         })

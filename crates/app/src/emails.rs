@@ -35,9 +35,9 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] where the tenant has none.
+    /// [`Error::NotFound`] where the tenant has none, [`Error::Purged`] where its message is gone because it was old.
     pub async fn email_raw(&self, permit: &Permit<needs::LogsRead>, id: EmailId) -> Result<Vec<u8>, Error> {
-        self.store.email_raw(permit, id).await?.ok_or(Error::NotFound)
+        self.store.email_raw(permit, id).await?.ok_or(Error::NotFound)?.ok_or(Error::Purged)
     }
 
     /// Makes sure that there is an email with this id that the permit reaches.

@@ -12,6 +12,9 @@ pub enum Error {
     /// There is no such thing, or it is another tenant's: the two are not told apart.
     #[error("there is no such object")]
     NotFound,
+    /// The message of the email was deleted because it was old.
+    #[error("this email's message is kept no longer: the server deletes bodies and events after the days that its operator has set")]
+    Purged,
     /// A field of the request is wrong.
     #[error(transparent)]
     Invalid(#[from] FieldError),

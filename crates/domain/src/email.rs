@@ -52,6 +52,8 @@ pub struct Email {
     pub recipients: Vec<RecipientRecord>,
     /// What happened to it, oldest first.
     pub events: Vec<EmailEvent>,
+    /// Whether its text, its HTML, its message and its events are gone because they were old.
+    pub purged: bool,
 }
 
 /// What has become of an email for one recipient.

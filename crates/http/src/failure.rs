@@ -245,6 +245,7 @@ const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TenantSuspended
         | ErrorCode::TemplateNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::Purged => StatusCode::GONE,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::IdempotencyConflict | ErrorCode::IdempotencyInFlight | ErrorCode::Conflict => StatusCode::CONFLICT,
@@ -269,6 +270,7 @@ const fn of_denied(denied: &Denied) -> ErrorCode {
 
 fn of_app(error: &Error) -> ErrorCode {
     match error {
+        Error::Purged => ErrorCode::Purged,
         Error::NotFound => ErrorCode::NotFound,
         Error::Invalid(_) | Error::Grant(GrantError::Invalid { .. } | GrantError::Grace) => ErrorCode::InvalidRequest,
         Error::Grant(GrantError::Revoked) => ErrorCode::Conflict,

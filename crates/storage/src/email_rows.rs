@@ -102,10 +102,12 @@ impl EmailRow {
     pub(crate) fn into_email(
         self,
         wait: Wait,
-        (text, html): (Option<String>, Option<String>),
+        said: Option<(Option<String>, Option<String>)>,
         told: Vec<RecipientRow>,
         happened: Vec<EventRow>,
     ) -> Result<Email, Error> {
+        let purged = said.is_none();
+        let (text, html) = said.unwrap_or_default();
         let rows: Vec<_> = told.iter().collect();
         let summary = self.summary(wait, &rows)?;
         let events = happened.into_iter().map(|row| row.into_event(&told)).collect::<Result<_, _>>()?;
@@ -124,6 +126,7 @@ impl EmailRow {
             scheduled_at: self.scheduled_at,
             recipients: told.into_iter().map(RecipientRow::into_record).collect::<Result<_, _>>()?,
             events,
+            purged,
         })
     }
 }

@@ -4,7 +4,8 @@ use diesel::dsl::{IntoBoxed, exists, not, sql};
 use diesel::pg::Pg;
 use diesel::sql_types::Bool;
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, OptionalExtension, PgJsonbExpressionMethods, QueryDsl, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, PgJsonbExpressionMethods, QueryDsl,
+    SelectableHelper,
 };
 use diesel_async::RunQueryDsl;
 use selfmx_auth::{Permit, needs};
@@ -42,19 +43,19 @@ impl Store {
         })
         .await?;
         let Some(((row, wait), bodies, told, happened)) = found else { return Ok(None) };
-        row.into_email(wait, bodies.unwrap_or_default(), told, happened).map(Some)
+        row.into_email(wait, bodies, told, happened).map(Some)
     }
 
-    /// The message of the email with this id as it is handed to the relay, where it is the tenant's.
+    /// The message of the email with this id as it is handed to the relay, where it is the tenant's; `Some(None)` where it is gone because it was old.
     ///
     /// # Errors
     ///
     /// Where the database cannot.
-    pub async fn email_raw(&self, permit: &Permit<needs::LogsRead>, id: EmailId) -> Result<Option<Vec<u8>>, Error> {
+    pub async fn email_raw(&self, permit: &Permit<needs::LogsRead>, id: EmailId) -> Result<Option<Option<Vec<u8>>>, Error> {
         let (tenant, key) = (permit.tenant().as_uuid(), id.as_uuid());
         read!(self, connection => {
-            let joined = messages::table.inner_join(emails::table.on(emails::id.eq(messages::email_id)));
-            joined.filter(emails::id.eq(key).and(emails::tenant_id.eq(tenant))).select(messages::raw).first(connection).await.optional()
+            let joined = emails::table.left_join(messages::table.on(messages::email_id.eq(emails::id)));
+            joined.filter(emails::id.eq(key).and(emails::tenant_id.eq(tenant))).select(messages::raw.nullable()).first(connection).await.optional()
         })
         .await
     }

@@ -40,6 +40,8 @@ pub struct EmailView<'a> {
     scheduled_at: Option<Timestamp>,
     recipients: Vec<RecipientView<'a>>,
     events: Vec<EventView<'a>>,
+    /// Whether its bodies and its events are kept no longer.
+    purged: bool,
 }
 
 /// A tag as it was given: a string, or `{name, value}`.
@@ -107,6 +109,7 @@ impl<'a> From<&'a Email> for EmailView<'a> {
             scheduled_at: email.scheduled_at.map(Timestamp),
             recipients: email.recipients.iter().map(RecipientView::from).collect(),
             events: email.events.iter().map(EventView::from).collect(),
+            purged: email.purged,
         }
     }
 }
@@ -201,6 +204,7 @@ mod tests {
                 response: None,
                 attempt: 0,
             }],
+            purged: false,
         }
     }
 
@@ -218,7 +222,7 @@ mod tests {
                 "recipients": [{"address": "a@x.example", "kind": "to", "status": "bounced", "attempts": 1,
                     "last_response": "550 no such user", "bounce_type": "hard"}],
                 "events": [{"id": "evt_01h455vb4pex5vsknk084sn02q", "type": "queued", "to": null, "created_at": "2026-01-02T03:04:00.000Z",
-                    "smtp_response": null, "attempt": 0}]
+                    "smtp_response": null, "attempt": 0}], "purged": false
             })
         );
     }

@@ -32,6 +32,7 @@ mod operation;
 mod process;
 mod quota;
 mod repeated;
+mod retention;
 mod scheduled;
 mod seed;
 mod send;

@@ -69,7 +69,7 @@ async fn what_was_asked_for_reads_back_word_for_word() {
     assert_eq!(&email.metadata, given.metadata());
     assert_eq!((email.priority, email.summary.mode), (Priority::Low, Mode::Test));
     assert_eq!((email.summary.api_key_id, email.summary.created_at), (test_key.key().id, accepted.created_at));
-    assert_eq!(place.store.email_raw(&permit, accepted.id).await.unwrap(), Some(message));
+    assert_eq!(place.store.email_raw(&permit, accepted.id).await.unwrap(), Some(Some(message)));
 }
 
 /// The constraint fires after the last row of the answer: who stops reading there reports a mail as accepted that is not.

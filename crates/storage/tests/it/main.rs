@@ -26,6 +26,7 @@ mod pool;
 mod queue;
 mod quota;
 mod repeat;
+mod retention;
 mod schedule;
 mod server;
 mod settle;
