@@ -11,7 +11,7 @@ use crate::queue::{Delivery, LeaseKey, millis};
 use crate::store::change;
 use crate::{Error, Store};
 
-/// What a lease's number of leases without a result says of its email. A claim raises the number up to [`SUSPECTED`], whatever follows; a result sets it to 0.
+/// What a lease's number of leases without a result says of its email. A claim raises the number up to `SUSPECTED`, whatever follows; a result sets it to 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspicion {
     /// Fewer than three leases have ended without a result since the last one.
