@@ -1,6 +1,7 @@
 //! The binary `selfmx`: reads the configuration, opens the store, wires the roles, drains.
 
 mod arguments;
+mod background;
 mod behind;
 mod chance;
 mod database;

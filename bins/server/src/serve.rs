@@ -1,5 +1,6 @@
 //! The server: everything wired together, run until a signal, drained.
 
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::background;
 use crate::behind;
 use crate::chance::{OsEntropy, SystemClock};
 use crate::database::{self, Opened};
@@ -78,12 +80,7 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
     };
 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(listen_for_work(store.clone(), opened.address.clone(), background.clone()));
-    let always = [Upkeep::BringBack, Upkeep::Erase, Upkeep::ForgetDays, Upkeep::ForgetRequests];
-    for upkeep in always.into_iter().chain(settings.retention.map(Upkeep::Purge)) {
-        tasks.spawn(upkeep.run(store.clone(), system, background.clone()));
-    }
-    tasks.spawn(behind::write(store, background.clone()));
+    begin(&tasks, &store, (system, settings.retention), &opened.address, &background);
     let served = until_drained(listener, App::new(parts), settings.door.http, worker, signals).await;
     background.cancel();
     tasks.close();
@@ -94,13 +91,36 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
     served
 }
 
-/// Serves and delivers until a signal, then drains, until all is done, the time is up, or a second signal.
+/// Begins what goes on in the background until `stop`.
+fn begin(
+    tasks: &TaskTracker,
+    store: &Store,
+    (system, retention): (System, Option<NonZeroU32>),
+    address: &DatabaseAddress,
+    stop: &CancellationToken,
+) {
+    let listening = {
+        let (store, address, stop) = (store.clone(), address.clone(), stop.clone());
+        move || listen_for_work(store.clone(), address.clone(), stop.clone())
+    };
+    tasks.spawn(background::keep("listening", stop.clone(), listening));
+    for (name, upkeep) in Upkeep::all(retention) {
+        let (store, heard) = (store.clone(), stop.clone());
+        tasks.spawn(background::keep(name, stop.clone(), move || upkeep.run(store.clone(), system, heard.clone())));
+    }
+    let (store, heard) = (store.clone(), stop.clone());
+    tasks.spawn(background::keep("writing behind", stop.clone(), move || behind::write(store.clone(), heard.clone())));
+}
+
+/// Serves and delivers until a signal, or until delivery breaks down; then drains, until all is done, the time is up, or a signal more.
 async fn until_drained(listener: TcpListener, app: App, http: HttpSettings, worker: Worker, mut signals: Signals) -> Result<(), Failure> {
     let (app, drain) = (Arc::new(app), CancellationToken::new());
+    let condition = worker.condition();
     let delivering = tokio::spawn(worker.run(drain.clone()));
     let mut serving = pin!(selfmx_http::serve(listener, Arc::clone(&app), http, drain.clone()));
     tokio::select! {
         ended = &mut serving => ended.map(|_| ())?,
+        () = condition.lost() => tracing::error!("mail cannot be delivered any more: the server stops"),
         () = signals.next() => {}
     }
     tracing::info!("draining: open requests and deliveries finish, nothing new begins");
@@ -111,7 +131,7 @@ async fn until_drained(listener: TcpListener, app: App, http: HttpSettings, work
         () = signals.next() => tracing::warn!("a second signal: stopping without waiting"),
         () = tokio::time::sleep(DRAIN) => tracing::warn!("not all could finish in time: stopping without waiting"),
     }
-    Ok(())
+    condition.check().map_err(Failure::from)
 }
 
 fn relay(settings: Option<RelaySettings>) -> Result<Outgoing, Failure> {
@@ -133,4 +153,47 @@ async fn listen(door: &Door) -> Result<TcpListener, Failure> {
 
 async fn listen_for_work(store: Store, address: DatabaseAddress, stop: CancellationToken) {
     store.listen(&address, stop).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use selfmx_domain::{Domain, RateLimit};
+    use selfmx_mail::RelayTerms;
+    use selfmx_storage::{PoolSettings, SecretKey, Vault};
+    use selfmx_worker::{Error, Task, WorkerSettings};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_whose_delivery_breaks_down_ends_and_says_why() {
+        let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        // Nothing listens there.
+        let address = "postgres://nobody@127.0.0.1:1/none".parse().unwrap();
+        let pool = PoolSettings { wait: Duration::from_millis(100), ..PoolSettings::default() };
+        let vault = Vault::new(SecretKey::generate(&*entropy), vec![]);
+        let store = Store::new(&address, pool, vault, Arc::clone(&clock), Arc::clone(&entropy));
+        let terms = RelayTerms::new(Domain::localhost());
+        let parts = Parts {
+            store: store.clone(),
+            relay: None,
+            signer: None,
+            terms: terms.clone(),
+            environment_key: None,
+            limits: Limits::default(),
+            usual_rate: RateLimit::Unlimited,
+            failures_per_minute: 0,
+            clock,
+            entropy: Arc::clone(&entropy),
+        };
+        let routes = Routes { server: Transport::Capture(Capture::NoRelay), tenants: terms };
+        // Such an interval cannot be: the task that has it breaks down.
+        let broken = WorkerSettings { poll: Duration::ZERO, ..WorkerSettings::default() };
+        #[expect(clippy::disallowed_methods, reason = "the test stands in for the server")]
+        let worker = Worker::new(store, System::assume(), routes, entropy, broken);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let serving = until_drained(listener, App::new(parts), HttpSettings::default(), worker, Signals::new().unwrap());
+        let failure = tokio::time::timeout(Duration::from_secs(25), serving).await.unwrap().unwrap_err();
+        assert!(matches!(failure, Failure::Delivery(Error::BrokeDown(Task::Look))), "{failure}");
+        assert_eq!(failure.exit_code(), 1);
+    }
 }

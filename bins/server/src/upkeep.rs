@@ -35,6 +35,17 @@ pub(crate) enum Upkeep {
 }
 
 impl Upkeep {
+    /// All that there are when emails are purged after so many days, if at all; each with its name in the log.
+    pub(crate) fn all(retention: Option<NonZeroU32>) -> impl Iterator<Item = (&'static str, Self)> {
+        let always = [
+            ("bringing back", Self::BringBack),
+            ("erasing", Self::Erase),
+            ("forgetting days", Self::ForgetDays),
+            ("forgetting requests", Self::ForgetRequests),
+        ];
+        always.into_iter().chain(retention.map(|days| ("purging", Self::Purge(days))))
+    }
+
     /// Takes step after step until `stop`.
     pub(crate) async fn run(self, store: Store, system: System, stop: CancellationToken) {
         tokio::select! {

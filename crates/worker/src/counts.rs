@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct WorkerCounts {
     stale: AtomicU64,
     broke_down: AtomicU64,
+    tasks_broke_down: AtomicU64,
 }
 
 impl WorkerCounts {
@@ -22,11 +23,21 @@ impl WorkerCounts {
         self.broke_down.load(Ordering::Relaxed)
     }
 
+    /// How often one of the worker's own tasks broke down: each time the worker stopped, and has to be made anew.
+    #[must_use]
+    pub fn tasks_broke_down(&self) -> u64 {
+        self.tasks_broke_down.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn add_stale(&self, count: usize) {
         self.stale.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn add_broke_down(&self) {
         self.broke_down.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_task_broke_down(&self) {
+        self.tasks_broke_down.fetch_add(1, Ordering::Relaxed);
     }
 }

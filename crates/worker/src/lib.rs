@@ -23,10 +23,14 @@
 //! Invariant: of the emails whose leases have ended without a result three times, one at a time is between its beginning and its recorded result. What
 //! ends the process then counts as an attempt at that email, and at no other.
 //!
+//! Invariant: none of its own tasks stands still unheard: where one breaks down the worker begins nothing more, records what is under way, and ends with
+//! an [`Error`].
+//!
 //! Invariant: no connection to the database is held while the relay is waited for.
 
 mod attempt;
 mod claims;
+mod condition;
 mod counts;
 mod pace;
 mod recorder;
@@ -35,8 +39,10 @@ mod runner;
 mod settings;
 mod shares;
 mod suspects;
+mod watch;
 mod work;
 
+pub use condition::{Condition, Error, Task};
 pub use counts::WorkerCounts;
 pub use runner::{Routes, Worker};
 pub use settings::WorkerSettings;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use selfmx_auth::System;
 use selfmx_storage::{Settlement, Store};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::claims::Claim;
 use crate::counts::WorkerCounts;
+use crate::runner::Worker;
 use crate::work::Place;
 
 /// How many settlements one commit holds at most.
@@ -47,24 +48,42 @@ impl Recording {
 
 /// What records.
 pub(crate) struct Recorder {
-    pub(crate) store: Store,
-    pub(crate) system: System,
-    pub(crate) recording: Recording,
-    pub(crate) counts: Arc<WorkerCounts>,
+    store: Store,
+    system: System,
+    recording: Recording,
+    counts: Arc<WorkerCounts>,
+    desk: Mutex<Desk>,
 }
 
-/// Records until the last sender is gone. While one commit is under way the next settlements gather.
-pub(crate) async fn record(recorder: Recorder, mut results: mpsc::Receiver<Settled>) {
-    let mut gathered = Vec::new();
-    while results.recv_many(&mut gathered, AT_ONCE).await > 0 {
-        let (settlements, held): (Vec<_>, Vec<_>) =
-            gathered.drain(..).map(|settled| (settled.settlement, (settled.claim, settled.place))).unzip();
-        recorder.record(&settlements).await;
-        drop(held);
-    }
+/// What outlives a recording that breaks down.
+struct Desk {
+    results: mpsc::Receiver<Settled>,
+    /// What is to be recorded next.
+    settlements: Vec<Settlement>,
+    /// What is given back once that is recorded.
+    held: Vec<(Claim, Place)>,
 }
 
 impl Recorder {
+    /// Records what comes by `results` for `worker`.
+    pub(crate) fn new(worker: &Worker, recording: Recording, results: mpsc::Receiver<Settled>) -> Self {
+        let Worker { store, system, counts, .. } = worker;
+        let desk = Mutex::new(Desk { results, settlements: Vec::new(), held: Vec::new() });
+        Self { store: store.clone(), system: *system, recording, counts: Arc::clone(counts), desk }
+    }
+
+    /// Records until the last sender is gone. While one commit is under way the next settlements gather.
+    ///
+    /// Where it breaks down nothing is lost: begun again, it goes on with what it had in hand.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut desk = self.desk.lock().await;
+        while !desk.settlements.is_empty() || desk.gather().await {
+            self.record(&desk.settlements).await;
+            desk.settlements.clear();
+            desk.held.clear();
+        }
+    }
+
     /// Tries until it succeeds: a result that is not recorded means a mail that is sent again.
     async fn record(&self, settlements: &[Settlement]) {
         let mut pause = FIRST_PAUSE;
@@ -87,5 +106,18 @@ impl Recorder {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+}
+
+impl Desk {
+    /// Waits for more; `false` where there will be none.
+    async fn gather(&mut self) -> bool {
+        let mut gathered = Vec::new();
+        let count = self.results.recv_many(&mut gathered, AT_ONCE).await;
+        for Settled { settlement, claim, place } in gathered {
+            self.settlements.push(settlement);
+            self.held.push((claim, place));
+        }
+        count > 0
     }
 }

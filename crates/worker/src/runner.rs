@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::claims::Claims;
+use crate::condition::{Condition, Error, Task};
 use crate::counts::WorkerCounts;
 use crate::pace::Pace;
-use crate::recorder::{self, Recorder, Recording, Settled};
+use crate::recorder::{Recorder, Recording, Settled};
 use crate::relays::Relays;
 use crate::settings::WorkerSettings;
 use crate::shares::Shares;
@@ -41,7 +42,8 @@ pub struct Worker {
     pub(crate) routes: Routes,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) settings: WorkerSettings,
-    counts: Arc<WorkerCounts>,
+    pub(crate) counts: Arc<WorkerCounts>,
+    pub(crate) condition: Condition,
 }
 
 /// What all runners and attempts of one worker share.
@@ -62,7 +64,7 @@ impl Worker {
     /// A worker that hands live mail over by `routes` and captures what test keys sent.
     #[must_use]
     pub fn new(store: Store, system: System, routes: Routes, entropy: Arc<dyn Entropy>, settings: WorkerSettings) -> Self {
-        Self { store, system, routes, entropy, settings, counts: Arc::default() }
+        Self { store, system, routes, entropy, settings, counts: Arc::default(), condition: Condition::default() }
     }
 
     /// What it and its clones count.
@@ -71,36 +73,26 @@ impl Worker {
         Arc::clone(&self.counts)
     }
 
+    /// Whether it and its clones are sound.
+    #[must_use]
+    pub fn condition(&self) -> Condition {
+        self.condition.clone()
+    }
+
     /// Works until `stop`; then begins nothing more, gives back what was claimed and not begun, waits for what was begun, and returns when all
     /// of it is recorded.
-    pub async fn run(self, stop: CancellationToken) {
-        let shared = Arc::new(Shared::of(self, stop));
-        let (worker, settings) = (&shared.worker, shared.worker.settings);
-        let (results, recorded) = mpsc::channel(1024);
-        let recorder = Recorder {
-            store: worker.store.clone(),
-            system: worker.system,
-            recording: shared.recording.clone(),
-            counts: Arc::clone(&worker.counts),
-        };
-        let recording = tokio::spawn(recorder::record(recorder, recorded));
-        let finished = CancellationToken::new();
-        let renewing = tokio::spawn(shared.claims.clone().renew(worker.store.clone(), worker.system, settings.lease, finished.clone()));
-        let runners = TaskTracker::new();
-        for _ in 0..settings.runners.max(1) {
-            runners.spawn(Arc::clone(&shared).run(results.clone()));
-        }
-        drop(results);
-        runners.close();
-        shared.poll().await;
-        runners.wait().await;
-        shared.attempts.close();
-        shared.attempts.wait().await;
-        // Recording ends with the last attempt's sender.
-        let _ = recording.await;
-        shared.relays.close().await;
-        finished.cancel();
-        let _ = renewing.await;
+    ///
+    /// Where one of its tasks breaks down it does the same at once, without `stop`. What it waits for then may never come: whoever runs it hears of that by
+    /// its [`Condition`], and bounds the time.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what broke down.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+        let shared = Arc::new(Shared::of(self, stop.child_token()));
+        let _stops_with_this = shared.stop.clone().drop_guard();
+        Arc::clone(&shared).watch(Task::Delivery, Arc::clone(&shared).deliver()).await;
+        shared.worker.condition.check()
     }
 }
 
@@ -120,8 +112,36 @@ impl Shared {
         }
     }
 
+    async fn deliver(self: Arc<Self>) {
+        let Worker { store, system, settings, .. } = self.worker.clone();
+        let (results, recorded) = mpsc::channel(1024);
+        let recorder = Arc::new(Recorder::new(&self.worker, self.recording.clone(), recorded));
+        let recording = tokio::spawn(Arc::clone(&self).keep(Task::Recorder, move || Arc::clone(&recorder).run()));
+        let (claims, finished) = (self.claims.clone(), CancellationToken::new());
+        let beat = {
+            let finished = finished.clone();
+            move || claims.clone().renew(store.clone(), system, settings.lease, finished.clone())
+        };
+        let renewing = tokio::spawn(Arc::clone(&self).keep(Task::HeartBeat, beat));
+        let runners = TaskTracker::new();
+        for _ in 0..settings.runners.max(1) {
+            runners.spawn(Arc::clone(&self).watch(Task::Runner, Arc::clone(&self).run(results.clone())));
+        }
+        drop(results);
+        runners.close();
+        Arc::clone(&self).watch(Task::Look, Arc::clone(&self).poll()).await;
+        runners.wait().await;
+        self.attempts.close();
+        self.attempts.wait().await;
+        // Recording ends with the last attempt's sender.
+        let _ = recording.await;
+        self.relays.close().await;
+        finished.cancel();
+        let _ = renewing.await;
+    }
+
     /// A look now and then finds what no signal told of: retries that have come due, leases that ran out.
-    async fn poll(&self) {
+    async fn poll(self: Arc<Self>) {
         let mut tick = tokio::time::interval(self.worker.settings.poll);
         loop {
             tokio::select! {
@@ -228,7 +248,7 @@ impl Shared {
             // A task of its own, so that what breaks down in it breaks nothing else.
             match tokio::spawn(async move { worker.work(work).await }).await {
                 Ok(None) => {}
-                // The recorder outlives every attempt.
+                // The recorder's end of it outlives every attempt.
                 Ok(Some(settled)) => drop(results.send(settled).await),
                 Err(_) => shared.broke_down(id, key).await,
             }
@@ -238,11 +258,16 @@ impl Shared {
     /// The attempt counts, so that an email at which the server breaks down each time has an end. What it broke down over may hold somebody's mail, and
     /// is not logged.
     async fn broke_down(&self, id: EmailId, key: LeaseKey) {
-        let Worker { store, system, settings, .. } = &self.worker;
+        let Worker { store, system, settings, .. } = self.worker.clone();
         self.worker.counts.add_broke_down();
         tracing::error!(email_id = %id, "an attempt broke down: this is an error of the server's own");
-        if let Err(error) = store.queue_fault(system, key, Fault::BrokeDown, &settings.policy).await {
-            tracing::warn!(email_id = %id, error = %error, "a broken attempt could not be recorded: its lease runs out by itself");
+        // A task of its own: where nothing can be counted, nothing is to be tried for ever.
+        match tokio::spawn(async move { store.queue_fault(&system, key, Fault::BrokeDown, &settings.policy).await }).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(email_id = %id, error = %error, "a broken attempt could not be recorded: its lease runs out by itself");
+            }
+            Err(_) => self.broke(Task::FaultRecorder),
         }
     }
 }

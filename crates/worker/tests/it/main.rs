@@ -3,5 +3,6 @@
 mod own_relay;
 mod poison;
 mod suspects;
+mod tasks;
 mod work;
 mod world;

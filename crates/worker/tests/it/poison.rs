@@ -12,7 +12,7 @@ use crate::world::{World, settings};
 
 /// Chance that panics while it is told to; each attempt draws from it.
 #[derive(Clone, Default)]
-struct Treacherous(Arc<AtomicBool>);
+pub(crate) struct Treacherous(pub(crate) Arc<AtomicBool>);
 
 impl Entropy for Treacherous {
     fn fill(&self, bytes: &mut [u8]) {

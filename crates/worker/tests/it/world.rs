@@ -10,12 +10,12 @@ use selfmx_domain::{
     Change, Clock, Domain, Draft, DraftParts, EmailId, Entropy, Limits, Mode, NewTenant, RelayChange, RetryPolicy, TenantChange, TenantId,
     TenantProfile,
 };
-use selfmx_mail::{Identity, RelayTerms, Transport, compose};
+use selfmx_mail::{Capture, Identity, RelayTerms, Transport, compose};
 use selfmx_storage::{Acceptance, DatabaseAddress, PoolSettings, SecretKey, Store, Vault, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
-use selfmx_worker::{Routes, Worker, WorkerCounts, WorkerSettings};
+use selfmx_worker::{Condition, Error, Routes, Worker, WorkerCounts, WorkerSettings};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// A database of the test's own, and everything that a worker needs.
@@ -39,8 +39,9 @@ const SECRET_KEY: &str = "a-made-up-secret-key-for-the-worker-s-tests";
 /// A worker that runs until it is stopped.
 pub(crate) struct Running {
     pub(crate) counts: Arc<WorkerCounts>,
+    pub(crate) condition: Condition,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), Error>>,
 }
 
 impl World {
@@ -49,7 +50,7 @@ impl World {
             migrate(&address.parse().unwrap()).await.unwrap();
         })
         .await;
-        let store = store(&database, Node::Usual);
+        let store = store(&database, Node::Usual, Arc::new(OsEntropy));
         Self { database, store }
     }
 
@@ -106,13 +107,24 @@ impl World {
     }
 
     fn started(&self, node: Node, routes: Routes, settings: WorkerSettings, entropy: Arc<dyn Entropy>) -> Running {
+        self.started_on(store(&self.database, node, Arc::new(OsEntropy)), routes, settings, entropy)
+    }
+
+    /// A node on which `store_chance` is that of its store, and `chance` that of its worker.
+    pub(crate) fn work_by_chance(&self, settings: WorkerSettings, store_chance: Arc<dyn Entropy>, chance: Arc<dyn Entropy>) -> Running {
+        let server = Transport::Capture(Capture::NoRelay);
+        let routes = Routes { server, tenants: RelayTerms::new(Domain::localhost()) };
+        self.started_on(store(&self.database, Node::Usual, store_chance), routes, settings, chance)
+    }
+
+    fn started_on(&self, store: Store, routes: Routes, settings: WorkerSettings, entropy: Arc<dyn Entropy>) -> Running {
         #[expect(clippy::disallowed_methods, reason = "the test stands in for the server's binary")]
         let system = System::assume();
         let stop = CancellationToken::new();
-        let worker = Worker::new(store(&self.database, node), system, routes, entropy, settings);
-        let counts = worker.counts();
+        let worker = Worker::new(store, system, routes, entropy, settings);
+        let (counts, condition) = (worker.counts(), worker.condition());
         let task = tokio::spawn(worker.run(stop.clone()));
-        Running { counts, stop, task }
+        Running { counts, condition, stop, task }
     }
 
     /// Waits until `sql` gives `expected`.
@@ -133,7 +145,17 @@ impl Running {
     /// Stops the worker and waits until it has ended.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Waits until it has ended of itself, and tells why.
+    pub(crate) async fn broke_down(self) -> Error {
+        timeout(Duration::from_secs(20), self.task).await.unwrap().unwrap().unwrap_err()
     }
 }
 
@@ -142,9 +164,9 @@ pub(crate) fn settings(retries: u32) -> WorkerSettings {
     WorkerSettings { policy: RetryPolicy::new(retries, Duration::ZERO), poll: Duration::from_millis(50), ..WorkerSettings::default() }
 }
 
-fn store(database: &Database, node: Node) -> Store {
+fn store(database: &Database, node: Node, entropy: Arc<dyn Entropy>) -> Store {
     let address: DatabaseAddress = database.connection_string().parse().unwrap();
-    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let key = match node {
         Node::Usual => SECRET_KEY.parse().unwrap(),
         Node::WithAnotherKey => SecretKey::generate(&OsEntropy),
