@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
 /// The reason, and where to look.
 #[derive(Debug, Error)]
@@ -72,6 +73,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether PostgreSQL ended a statement because two waited for each other.
+    pub(crate) fn is_deadlock(&self) -> bool {
+        matches!(self, Self::Database { source } if source.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED))
+    }
+
     /// For a file that cannot be used.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

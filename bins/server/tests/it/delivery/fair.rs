@@ -14,8 +14,8 @@ const BACKLOG: &str = "CREATE TEMPORARY TABLE fresh AS SELECT gen_random_uuid() 
      INSERT INTO recipients (email_id, ordinal, tenant_id, kind, address) SELECT id, 0, '00000000-0000-0000-0000-000000000000', 'to', 'bulk@r.example' FROM fresh; \
      INSERT INTO queue (email_id, tenant_id, priority) SELECT id, '00000000-0000-0000-0000-000000000000', 0 FROM fresh";
 
-/// How much is claimed at once by a server as it is started here: what has been claimed goes out first.
-const CLAIMED_AT_ONCE: usize = 48;
+/// As much as a server ever holds claimed: what has been claimed goes out first.
+const CLAIMED: usize = 256;
 
 #[tokio::test]
 async fn one_email_overtakes_the_ten_thousand_of_another_tenant() {
@@ -27,12 +27,13 @@ async fn one_email_overtakes_the_ten_thousand_of_another_tenant() {
     sink.ledger().until("the backlog to go out", |ledger| ledger.transactions().len() >= 100).await;
     for number in 1..=3 {
         let address = format!("{number}@r.example");
-        let before = sink.ledger().delivered_count();
         world.send_as(&key, json!({"to": address, "priority": "low"})).await;
+        let before = sink.ledger().delivered_count();
         until(&world.database, &format!("SELECT count(*) FROM recipients WHERE status = 'delivered' AND address = '{address}'"), "1").await;
         let place = sink.ledger().delivered().iter().position(|mail| mail.recipients == [address.as_str()]).unwrap();
-        println!("{} went out before it", place - before);
-        assert!(place - before <= 3 * CLAIMED_AT_ONCE, "{} went out before it", place - before);
+        // It may have gone out before its answer was here.
+        let overtaken_by = place.saturating_sub(before);
+        assert!(overtaken_by <= 2 * CLAIMED, "{overtaken_by} went out before it");
     }
     assert!(sink.ledger().delivered_count() < 10_000, "the backlog was still there");
 }
