@@ -120,6 +120,9 @@ pub enum RelayError {
     /// The relay refused our credentials.
     #[error("the relay refused our credentials: {0}")]
     AuthRefused(Reply),
+    /// Whoever handed the message over took it back before its last octets went out: the relay has no whole message, and delivers none.
+    #[error("the message was taken back before it was sent whole")]
+    Withdrawn,
     /// The relay refused a step that concerns no recipient.
     #[error("the relay refused at {phase}: {reply}")]
     Refused {

@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::tls::Tls;
-use crate::transaction::{self, Fate, Outcome};
+use crate::transaction::{self, Fate, MaySend, Outcome};
 use crate::{Envelope, RelayError, RelaySettings, RelayStatus, Security, canonical, dial};
 
 /// One SMTP relay, with connections kept between messages (RFC 5321).
@@ -65,21 +65,17 @@ impl Relay {
     /// `message` has to be as [`Message`](crate::Message) promises, else it is [`Undeliverable`](Verdict::Undeliverable). Where all connections are
     /// busy it waits for one. Dropping the future drops the connection, and nobody knows then what became of the message.
     pub async fn deliver(&self, envelope: &Envelope, message: &[u8]) -> Vec<Verdict> {
-        let for_all = |verdict: Verdict| vec![verdict; envelope.recipients.len()];
-        if envelope.recipients.is_empty() {
-            return Vec::new();
-        }
-        if let Err(flaw) = canonical::check(message) {
-            return for_all(Verdict::Undeliverable(format!("the message cannot be sent: {flaw}")));
-        }
-        if let Some(reason) = self.gate.closed(Instant::now()) {
-            return for_all(Verdict::Held(reason));
-        }
-        // The semaphore is never closed: without a permit there is merely no bound.
-        let _slot = self.slots.acquire().await;
-        match self.attempt(envelope, message).await {
-            Ok(verdicts) => verdicts,
-            Err(error) => for_all(transaction::verdict_on(&error)),
+        let ended = self.hand_over(envelope, message, &|| true).await;
+        ended.unwrap_or_else(|error| vec![transaction::verdict_on(&error); envelope.recipients.len()])
+    }
+
+    /// The same for a message that may be somebody else's by then: `may_send` is asked when all but the message's last octets are out, after whatever
+    /// waiting that took. Where it may not, the relay never gets those octets and so delivers nothing, and there are no verdicts.
+    pub async fn deliver_if(&self, envelope: &Envelope, message: &[u8], may_send: &(dyn Fn() -> bool + Sync)) -> Option<Vec<Verdict>> {
+        match self.hand_over(envelope, message, may_send).await {
+            Ok(verdicts) => Some(verdicts),
+            Err(RelayError::Withdrawn) => None,
+            Err(error) => Some(vec![transaction::verdict_on(&error); envelope.recipients.len()]),
         }
     }
 
@@ -107,35 +103,60 @@ impl Relay {
         self.pool.close().await;
     }
 
-    /// Over a kept connection if there is one, else over a new one. A kept one that turns out to be closed has cost nothing: a new one follows.
-    async fn attempt(&self, envelope: &Envelope, message: &[u8]) -> Result<Vec<Verdict>, RelayError> {
-        if let Some(kept) = self.pool.take() {
-            let (outcome, connection) = self.transact(kept, envelope, message).await;
-            if outcome.fate != Fate::Stale {
-                return Ok(self.conclude(outcome, connection).await);
-            }
+    async fn hand_over(&self, envelope: &Envelope, message: &[u8], may_send: MaySend<'_>) -> Result<Vec<Verdict>, RelayError> {
+        let for_all = |verdict: Verdict| Ok(vec![verdict; envelope.recipients.len()]);
+        if envelope.recipients.is_empty() {
+            return Ok(Vec::new());
         }
-        let (outcome, connection) = self.transact(self.open().await?, envelope, message).await;
-        Ok(self.conclude(outcome, connection).await)
+        if let Err(flaw) = canonical::check(message) {
+            return for_all(Verdict::Undeliverable(format!("the message cannot be sent: {flaw}")));
+        }
+        if let Some(reason) = self.gate.closed(Instant::now()) {
+            return for_all(Verdict::Held(reason));
+        }
+        // The semaphore is never closed: without a permit there is merely no bound.
+        let _slot = self.slots.acquire().await;
+        self.attempt(envelope, message, may_send).await
     }
 
-    async fn transact(&self, mut connection: Connection, envelope: &Envelope, message: &[u8]) -> (Outcome, Connection) {
-        let outcome = transaction::run(&mut connection, envelope, message, self.settings.final_timeout).await;
+    /// Over a kept connection if there is one, else over a new one. A kept one that turns out to be closed has cost nothing: a new one follows.
+    async fn attempt(&self, envelope: &Envelope, message: &[u8], may_send: MaySend<'_>) -> Result<Vec<Verdict>, RelayError> {
+        if let Some(kept) = self.pool.take() {
+            let (outcome, connection) = self.transact(kept, envelope, message, may_send).await;
+            if outcome.fate != Fate::Stale {
+                return self.conclude(outcome, connection).await;
+            }
+        }
+        let (outcome, connection) = self.transact(self.open().await?, envelope, message, may_send).await;
+        self.conclude(outcome, connection).await
+    }
+
+    async fn transact(
+        &self,
+        mut connection: Connection,
+        envelope: &Envelope,
+        message: &[u8],
+        may_send: MaySend<'_>,
+    ) -> (Outcome, Connection) {
+        let outcome = transaction::run(&mut connection, envelope, message, may_send, self.settings.final_timeout).await;
         (outcome, connection)
     }
 
-    async fn conclude(&self, outcome: Outcome, connection: Connection) -> Vec<Verdict> {
+    async fn conclude(&self, outcome: Outcome, connection: Connection) -> Result<Vec<Verdict>, RelayError> {
+        if outcome.fate == Fate::Withdrawn {
+            return Err(RelayError::Withdrawn);
+        }
         if let Some(Verdict::Held(reason)) = outcome.verdicts.iter().find(|verdict| matches!(verdict, Verdict::Held(_))) {
             self.gate.close(reason.clone(), Instant::now());
             connection.quit().await;
-            return outcome.verdicts;
+            return Ok(outcome.verdicts);
         }
         if outcome.fate == Fate::Reusable {
             // Kept connections tell as well that a held relay works again.
             self.gate.open();
             self.pool.put(connection).await;
         }
-        outcome.verdicts
+        Ok(outcome.verdicts)
     }
 
     /// A new connection; how that went is how things stand with the relay.

@@ -33,6 +33,8 @@ pub(crate) enum Fate {
     Spent,
     /// It was closed before the relay said anything about this message, so nothing has happened.
     Stale,
+    /// The message was taken back, and the relay waits for the rest of it: closing the connection is all that is left (RFC 5321 section 4.1.1.5).
+    Withdrawn,
 }
 
 /// A command of the transaction; a recipient by its place in the envelope.
@@ -43,11 +45,15 @@ enum Command {
     Data,
 }
 
+/// Whether a message may still be sent, asked at the last moment.
+pub(crate) type MaySend<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// A transaction under way.
 struct Transaction<'a> {
     connection: &'a mut Connection,
     envelope: &'a Envelope,
     message: &'a [u8],
+    may_send: MaySend<'a>,
     /// None while a recipient's verdict is open.
     verdicts: Vec<Option<Verdict>>,
     /// Recipients that the relay accepted, by place.
@@ -57,13 +63,20 @@ struct Transaction<'a> {
     data_accepted: bool,
 }
 
-/// Hands `message` to the relay. Recipients get a verdict whatever happens.
-pub(crate) async fn run(connection: &mut Connection, envelope: &Envelope, message: &[u8], final_timeout: Duration) -> Outcome {
+/// Hands `message` to the relay, where it `may_send` it still when all but its last octets are out. Recipients get a verdict whatever happens.
+pub(crate) async fn run(
+    connection: &mut Connection,
+    envelope: &Envelope,
+    message: &[u8],
+    may_send: MaySend<'_>,
+    final_timeout: Duration,
+) -> Outcome {
     let mut transaction = Transaction {
         verdicts: unsuitable(connection, envelope, message),
         connection,
         envelope,
         message,
+        may_send,
         accepted: Vec::new(),
         heard: false,
         mail_accepted: false,
@@ -180,6 +193,9 @@ impl Transaction<'_> {
         while let Some((piece, is_last)) = pieces.next() {
             // From the last piece on, the relay may have the whole message.
             let phase = if is_last { Phase::FinalReply } else { Phase::Message };
+            if is_last && !(self.may_send)() {
+                return Err(RelayError::Withdrawn);
+            }
             self.connection.send(phase, piece).await?;
         }
         let reply = self.connection.reply_within(Phase::FinalReply, final_timeout).await?;
@@ -215,6 +231,7 @@ impl Transaction<'_> {
     fn outcome(mut self, ended: Result<(), RelayError>) -> Outcome {
         let fate = match &ended {
             Ok(()) => Fate::Reusable,
+            Err(RelayError::Withdrawn) => Fate::Withdrawn,
             Err(_) if self.heard => Fate::Spent,
             Err(_) => Fate::Stale,
         };

@@ -25,11 +25,12 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// Hands a message over: one verdict for each recipient, in their order. Never fails and never panics; see [`Relay::deliver`].
-    pub async fn deliver(&self, envelope: &Envelope, message: &[u8]) -> Vec<Verdict> {
+    /// Hands a message over: one verdict for each recipient, in their order, or none at all where in the end it might not be sent. Never fails and never
+    /// panics; see [`Relay::deliver_if`].
+    pub async fn deliver_if(&self, envelope: &Envelope, message: &[u8], may_send: &(dyn Fn() -> bool + Sync)) -> Option<Vec<Verdict>> {
         match self {
-            Self::Relay(relay) => relay.deliver(envelope, message).await,
-            Self::Capture(why) => vec![why.verdict(); envelope.recipients.len()],
+            Self::Relay(relay) => relay.deliver_if(envelope, message, may_send).await,
+            Self::Capture(why) => may_send().then(|| vec![why.verdict(); envelope.recipients.len()]),
         }
     }
 }
@@ -58,7 +59,7 @@ mod tests {
             recipients: vec!["b@x.example".parse().unwrap(), "c@x.example".parse().unwrap()],
             smtputf8: false,
         };
-        let verdicts = Transport::Capture(Capture::TestKey).deliver(&envelope, b"").await;
+        let verdicts = Transport::Capture(Capture::TestKey).deliver_if(&envelope, b"", &|| true).await.unwrap();
         assert_eq!(verdicts.len(), 2);
         assert!(matches!(&verdicts[0], Verdict::Delivered(reply) if reply.to_string() == "250 captured: sent with a test key"));
     }

@@ -8,13 +8,18 @@ use selfmx_storage::{Delivery, Lease, Outcome, Settlement};
 use tokio::time::Instant;
 
 /// Hands the message over and works out what follows for each recipient.
+///
+/// # Errors
+///
+/// The lease, where its mail might not be sent any more when it came to its last octets: the relay delivers nothing then.
 pub(crate) async fn attempt(
     lease: Lease<Delivery>,
     message: &[u8],
     transport: &Transport,
+    may_send: &(dyn Fn() -> bool + Sync),
     policy: &RetryPolicy,
     entropy: &dyn Entropy,
-) -> Settlement {
+) -> Result<Settlement, Lease<Delivery>> {
     let delivery = lease.work();
     let envelope = Envelope {
         sender: delivery.sender.clone(),
@@ -22,10 +27,10 @@ pub(crate) async fn attempt(
         smtputf8: delivery.smtputf8,
     };
     let began = Instant::now();
-    let verdicts = transport.deliver(&envelope, message).await;
+    let Some(verdicts) = transport.deliver_if(&envelope, message, may_send).await else { return Err(lease) };
     let took = began.elapsed();
     report(delivery, &verdicts, took);
-    conclude(lease, verdicts, policy, entropy).took(took)
+    Ok(conclude(lease, verdicts, policy, entropy).took(took))
 }
 
 /// What follows when the same is true for every recipient, without anything having been sent.

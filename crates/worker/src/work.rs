@@ -111,15 +111,14 @@ impl Shared {
             self.leave(lease).await;
             return None;
         }
+        // It is asked twice: before anything is begun, and when all but the last octets are out, however long that took.
+        let may_send = || claim.is_fresh(settings.lease / 3);
         match store.queue_message(&mut lease).await {
-            Ok(message) if claim.is_fresh(settings.lease / 3) => {
-                Some(attempt(lease, &message, transport, &settings.policy, &**entropy).await)
-            }
-            Ok(_) => {
-                tracing::warn!(email_id = %lease.work().email_id, "a lease ran out before its turn came: the email is left to the next one");
-                self.leave(lease).await;
-                None
-            }
+            Ok(message) if may_send() => match attempt(lease, &message, transport, &may_send, &settings.policy, &**entropy).await {
+                Ok(settlement) => Some(settlement),
+                Err(lease) => self.leave_late(lease).await,
+            },
+            Ok(_) => self.leave_late(lease).await,
             Err(error) if error.is_transient() => {
                 // Given back, it would be due at once, and tried as fast as it fails.
                 tracing::warn!(email_id = %lease.work().email_id, error = %error, "a message cannot be read: it is tried again when its lease has run out");
@@ -128,6 +127,13 @@ impl Shared {
             }
             Err(error) => Some(self.unreadable(lease, &error)),
         }
+    }
+
+    /// Leaves an email to the next one, since its lease ran out, or may soon.
+    async fn leave_late<T>(&self, lease: Lease<Delivery>) -> Option<T> {
+        tracing::warn!(email_id = %lease.work().email_id, "a lease ran out before its email was sent: the email is left to the next one");
+        self.leave(lease).await;
+        None
     }
 
     fn unreadable(&self, lease: Lease<Delivery>, error: &Error) -> Settlement {

@@ -1,5 +1,7 @@
 //! What goes over the wire for one message.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use selfmx_mail::{Envelope, Relay, RelaySettings};
 use selfmx_testing::{Fault, Phase, Sink, SinkSettings};
 
@@ -168,4 +170,23 @@ async fn a_probe_says_what_the_relay_said() {
     assert_eq!(error.to_string(), "the relay refused at the greeting: 554 5.7.1 not you");
     let nowhere = Relay::new(RelaySettings { host: "nowhere.invalid".to_owned(), ..settings("127.0.0.1:9".parse().unwrap()) }).unwrap();
     assert!(nowhere.probe().await.unwrap_err().to_string().starts_with("the relay cannot be reached"));
+}
+
+#[tokio::test]
+async fn what_may_not_be_sent_any_more_never_gets_its_final_dot() {
+    let (sink, relay) = sink_and_relay(SinkSettings::default()).await;
+    for body in ["brief\r\n".to_owned(), "0123456789\r\n".repeat(20_000)] {
+        let (message, asked) = (format!("Subject: x\r\n\r\n{body}"), AtomicUsize::new(0));
+        let ask = |answer: bool| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            answer
+        };
+        assert_eq!(relay.deliver_if(&to(&["a"]), message.as_bytes(), &|| ask(false)).await, None);
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "at the last moment, and not before");
+        let sent = relay.deliver_if(&to(&["a"]), message.as_bytes(), &|| ask(true)).await.unwrap();
+        assert_eq!(kinds(&sent), ["delivered"]);
+    }
+    assert_eq!(commands(&sink).iter().filter(|command| *command == "DATA").count(), 4);
+    assert_eq!(sink.ledger().delivered_count(), 2);
+    assert_eq!(relay.deliver_if(&to(&[]), b"", &|| false).await, Some(Vec::new()));
 }

@@ -196,3 +196,29 @@ async fn a_worker_whose_leases_ran_out_unrenewed_does_not_take_its_own_work_agai
     running.stop().await;
     assert_eq!((sink.ledger().delivered_count(), gate.count(), counts.stale()), (1, 1, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_whose_lease_ran_out_on_the_way_never_gets_its_final_dot() {
+    let world = World::new().await;
+    world.accept(&["a@x.example"], Mode::Live).await;
+    let gate = Gate::default();
+    let faults = vec![Fault::new(Phase::Data, Act::Held(gate.clone()))];
+    let sink = Sink::start(SinkSettings { faults, ..SinkSettings::default() }).await;
+    let mut patient = RelaySettings::new("127.0.0.1", sink.address().port(), "client.example".parse().unwrap());
+    patient.security = Security::Plain;
+    let short = WorkerSettings { lease: Duration::from_millis(500), ..settings(3) };
+    let running = world.work(Transport::Relay(Arc::new(Relay::new(patient).unwrap())), short);
+    gate.reached(1).await;
+    // As if the worker had been frozen in the middle of it: nothing renews its lease.
+    let refused = "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'away'; END $$; \
+        CREATE TRIGGER refused BEFORE UPDATE ON queue FOR EACH ROW WHEN (NEW.lease_token = OLD.lease_token) EXECUTE FUNCTION refused()";
+    world.database.execute(refused).await;
+    world.until("SELECT (due_at < now())::text FROM queue", "true").await;
+    gate.open();
+    sink.ledger().until("the connection to be closed", |ledger| ledger.closed() == 1).await;
+    assert_eq!(sink.ledger().delivered_count(), 0);
+    world.database.execute("DROP TRIGGER refused ON queue").await;
+    world.until("SELECT status FROM emails", "delivered").await;
+    running.stop().await;
+    assert_eq!((sink.ledger().delivered_count(), gate.count()), (1, 2));
+}
