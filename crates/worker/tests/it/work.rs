@@ -11,7 +11,7 @@ use selfmx_testing::{Act, Fault, Gate, Phase, Sink, SinkSettings};
 use selfmx_worker::WorkerSettings;
 use tokio::net::TcpListener;
 
-use crate::world::{World, settings};
+use crate::world::{Running, World, settings};
 
 /// A relay at a port, with a short patience.
 pub(crate) fn relay(port: u16) -> Transport {
@@ -24,6 +24,23 @@ pub(crate) fn relay(port: u16) -> Transport {
 /// A port where nothing listens.
 async fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+/// Refuses to renew any lease, as long as its trigger stands.
+const NOT_RENEWED: &str = "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'away'; END $$; \
+    CREATE TRIGGER refused BEFORE UPDATE ON queue FOR EACH ROW WHEN (NEW.lease_token = OLD.lease_token) EXECUTE FUNCTION refused()";
+
+/// A worker with brief leases whose relay has got as far as this with a mail, and waits for the gate.
+async fn held_at(phase: Phase, world: &World) -> (Sink, Gate, Running) {
+    let gate = Gate::default();
+    let faults = vec![Fault::new(phase, Act::Held(gate.clone()))];
+    let sink = Sink::start(SinkSettings { faults, ..SinkSettings::default() }).await;
+    let mut patient = RelaySettings::new("127.0.0.1", sink.address().port(), "client.example".parse().unwrap());
+    patient.security = Security::Plain;
+    let short = WorkerSettings { lease: Duration::from_millis(500), ..settings(3) };
+    let running = world.work(Transport::Relay(Arc::new(Relay::new(patient).unwrap())), short);
+    gate.reached(1).await;
+    (sink, gate, running)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,18 +189,9 @@ async fn nothing_new_is_sent_while_results_cannot_be_recorded() {
 async fn a_worker_whose_leases_ran_out_unrenewed_does_not_take_its_own_work_again() {
     let world = World::new().await;
     world.accept(&["a@x.example"], Mode::Live).await;
-    let gate = Gate::default();
-    let faults = vec![Fault::new(Phase::FinalDot, Act::Held(gate.clone()))];
-    let sink = Sink::start(SinkSettings { faults, ..SinkSettings::default() }).await;
-    let mut patient = RelaySettings::new("127.0.0.1", sink.address().port(), "client.example".parse().unwrap());
-    patient.security = Security::Plain;
-    let short = WorkerSettings { lease: Duration::from_millis(500), ..settings(3) };
-    let running = world.work(Transport::Relay(Arc::new(Relay::new(patient).unwrap())), short);
-    gate.reached(1).await;
+    let (sink, gate, running) = held_at(Phase::FinalDot, &world).await;
     // As if the database were away, but for the claims, which come back first.
-    let refused = "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'away'; END $$; \
-        CREATE TRIGGER refused BEFORE UPDATE ON queue FOR EACH ROW WHEN (NEW.lease_token = OLD.lease_token) EXECUTE FUNCTION refused()";
-    world.database.execute(refused).await;
+    world.database.execute(NOT_RENEWED).await;
     world.until("SELECT (due_at < now())::text FROM queue", "true").await;
     // Time for it to be claimed, if it was.
     tokio::time::sleep(Duration::from_millis(2500)).await;
@@ -201,18 +209,9 @@ async fn a_worker_whose_leases_ran_out_unrenewed_does_not_take_its_own_work_agai
 async fn a_mail_whose_lease_ran_out_on_the_way_never_gets_its_final_dot() {
     let world = World::new().await;
     world.accept(&["a@x.example"], Mode::Live).await;
-    let gate = Gate::default();
-    let faults = vec![Fault::new(Phase::Data, Act::Held(gate.clone()))];
-    let sink = Sink::start(SinkSettings { faults, ..SinkSettings::default() }).await;
-    let mut patient = RelaySettings::new("127.0.0.1", sink.address().port(), "client.example".parse().unwrap());
-    patient.security = Security::Plain;
-    let short = WorkerSettings { lease: Duration::from_millis(500), ..settings(3) };
-    let running = world.work(Transport::Relay(Arc::new(Relay::new(patient).unwrap())), short);
-    gate.reached(1).await;
+    let (sink, gate, running) = held_at(Phase::Data, &world).await;
     // As if the worker had been frozen in the middle of it: nothing renews its lease.
-    let refused = "CREATE FUNCTION refused() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'away'; END $$; \
-        CREATE TRIGGER refused BEFORE UPDATE ON queue FOR EACH ROW WHEN (NEW.lease_token = OLD.lease_token) EXECUTE FUNCTION refused()";
-    world.database.execute(refused).await;
+    world.database.execute(NOT_RENEWED).await;
     world.until("SELECT (due_at < now())::text FROM queue", "true").await;
     gate.open();
     sink.ledger().until("the connection to be closed", |ledger| ledger.closed() == 1).await;
