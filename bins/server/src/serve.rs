@@ -75,6 +75,7 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
         limits,
         usual_rate: settings.usual_rate,
         failures_per_minute: settings.failures_per_minute,
+        metrics_token: settings.metrics_token,
         clock,
         entropy,
     };
@@ -115,6 +116,7 @@ fn begin(
 /// Serves and delivers until a signal, or until delivery breaks down; then drains, until all is done, the time is up, or a signal more.
 async fn until_drained(listener: TcpListener, app: App, http: HttpSettings, worker: Worker, mut signals: Signals) -> Result<(), Failure> {
     let (app, drain) = (Arc::new(app), CancellationToken::new());
+    app.watch(worker.counts());
     let condition = worker.condition();
     let delivering = tokio::spawn(worker.run(drain.clone()));
     let mut serving = pin!(selfmx_http::serve(listener, Arc::clone(&app), http, drain.clone()));
@@ -182,6 +184,7 @@ mod tests {
             limits: Limits::default(),
             usual_rate: RateLimit::Unlimited,
             failures_per_minute: 0,
+            metrics_token: None,
             clock,
             entropy: Arc::clone(&entropy),
         };

@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) failures_per_minute: u32,
     pub(crate) door: Door,
     pub(crate) relay: Option<RelaySettings>,
+    /// What has to be shown for the metrics, if anything has to.
+    pub(crate) metrics_token: Option<Secret>,
     /// What signs mail that no tenant's own key signs.
     pub(crate) signer: Option<Signer>,
     /// On what terms tenants' own relays are used.
@@ -96,6 +98,7 @@ impl Settings {
         let store = StoreSettings::read(environment)?;
         Ok(Self {
             api_key: environment.read_secret("API_KEY", Secret::chosen)?,
+            metrics_token: environment.read_secret("METRICS_TOKEN", Secret::chosen)?,
             usual_rate: usual_rate(environment)?,
             failures_per_minute: environment.number("AUTH_FAILURES_PER_MINUTE", 0..=RateLimit::MAX_PER_MINUTE, 60)?,
             door: door(environment)?,

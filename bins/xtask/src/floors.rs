@@ -6,6 +6,7 @@ use crate::workspace::{Dependency, Kind, Member};
 /// Every package of the house and the floor that it stands on, as drawn in `docs/architecture.md`.
 const FLOORS: &[(&str, u8)] = &[
     ("selfmx-domain", 1),
+    ("selfmx-metrics", 1),
     ("selfmx-pgbox", 1),
     ("selfmx-auth", 2),
     ("selfmx-mail", 2),
@@ -30,6 +31,7 @@ const WORKSHOP: &[&str] = &["selfmx-bench", "selfmx-chaos"];
 const PURE: &[(&str, &[&str])] = &[
     ("selfmx-domain", &["base64", "idna", "serde_core", "thiserror", "time", "uuid", "zeroize"]),
     ("selfmx-auth", &["crc32fast", "ipnet", "selfmx-domain", "sha2", "subtle", "thiserror", "time", "zeroize"]),
+    ("selfmx-metrics", &[]),
     ("selfmx-template", &["handlebars", "selfmx-domain", "serde_json", "thiserror", "time"]),
 ];
 

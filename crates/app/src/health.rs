@@ -31,6 +31,10 @@ pub struct Health {
     pub smtp: &'static str,
     /// How many emails have something left to do.
     pub queue_depth: Option<u64>,
+    /// For how long the email has been due that has been so for longest and waits.
+    pub queue_lag: Option<Duration>,
+    /// How many relays this node has found not to be usable until somebody changes something, those of tenants' own among them.
+    pub relays_paused: u64,
     /// What an operator should know.
     pub warnings: Vec<&'static str>,
 }
@@ -86,9 +90,15 @@ impl App {
             Ok(_) => self.store.queue_depth().await.ok(),
             Err(_) => None,
         };
+        let queue_lag = match queue_depth {
+            Some(_) => self.store.queue_lag().await.ok(),
+            None => None,
+        };
         let database = if queue_depth.is_some() { "ok" } else { "unreachable" };
         let status = if queue_depth.is_some() && warnings.is_empty() { HealthStatus::Ok } else { HealthStatus::Degraded };
-        Health { status, database, smtp, queue_depth, warnings }
+        let own = self.relay.as_ref().map_or(0, |relay| relay.counts().paused().value());
+        let relays_paused = own + self.terms.counts.paused().value();
+        Health { status, database, smtp, queue_depth, queue_lag, relays_paused, warnings }
     }
 
     /// Whether the server should get requests.

@@ -17,6 +17,7 @@ mod health;
 mod keys;
 mod limits;
 mod logs;
+mod metrics;
 mod rates;
 mod send;
 mod sign_in;
@@ -71,6 +72,8 @@ pub struct Parts {
     pub usual_rate: RateLimit,
     /// How many wrong keys an address may present in a minute; 0: any number.
     pub failures_per_minute: u32,
+    /// What has to be shown for the metrics; `None`: nothing.
+    pub metrics_token: Option<Secret>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Draws secrets and ids.
@@ -93,6 +96,8 @@ pub struct App {
     entropy: Arc<dyn Entropy>,
     draining: AtomicBool,
     health: health::Cache,
+    metrics_token: Option<Digest>,
+    sources: metrics::Sources,
 }
 
 impl App {
@@ -116,6 +121,8 @@ impl App {
             entropy: parts.entropy,
             draining: AtomicBool::new(false),
             health: health::Cache::default(),
+            metrics_token: parts.metrics_token.map(|token| token.digest()),
+            sources: metrics::Sources::default(),
         }
     }
 

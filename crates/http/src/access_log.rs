@@ -9,11 +9,14 @@ use tokio::time::Instant;
 use crate::Failure;
 use crate::service::Known;
 
+/// The route of a request whose path is none of ours.
+pub(crate) const NOWHERE: &str = "-";
+
 /// One request. Each value is from a list of ours, a number, or checked to be visible ASCII.
-pub(crate) fn line(method: &Method, known: &Known, status: StatusCode, begin: Instant, client: IpAddr, request_id: &str) {
+pub(crate) fn line((method, route): (&str, &str), known: &Known, status: StatusCode, begin: Instant, client: IpAddr, request_id: &str) {
     tracing::info!(
-        method = name(method),
-        route = known.pattern.unwrap_or("-"),
+        method,
+        route,
         status = status.as_u16(),
         duration_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
         key_id = known.key.map(tracing::field::display),
@@ -42,17 +45,7 @@ pub(crate) fn failed(failure: &Failure) {
 }
 
 /// A method's name where it is a known one: others are the caller's words.
-fn name(method: &Method) -> &str {
-    let known = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-        Method::CONNECT,
-        Method::TRACE,
-    ];
-    if known.contains(method) { method.as_str() } else { "other" }
+pub(crate) fn name(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }

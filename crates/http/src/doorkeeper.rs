@@ -7,6 +7,7 @@ use std::sync::Arc;
 use selfmx_app::{App, Error, Limited, Refusal, SignInError, Standing, TooManyFailures};
 use selfmx_auth::{Origin, PlatformPermit, Principal, Secret, needs};
 use selfmx_domain::{Clock, Entropy, TenantId};
+use selfmx_metrics::Source;
 
 /// What the transport needs of the state that handlers work on. [`App`] is one; a test may have its own.
 pub trait Doorkeeper: Send + Sync + 'static {
@@ -40,6 +41,9 @@ pub trait Doorkeeper: Send + Sync + 'static {
     /// [`Limited`] where it is one too many.
     fn spend(&self, principal: &Principal) -> Result<Option<Standing>, Limited>;
 
+    /// Has the metrics hold what the transport counts.
+    fn watch(&self, _source: Arc<dyn Source>) {}
+
     /// Notes that a management call was refused.
     fn refused(&self, principal: &Principal, refusal: Refusal) -> impl Future<Output = ()> + Send;
 }
@@ -67,6 +71,10 @@ impl Doorkeeper for App {
 
     fn spend(&self, principal: &Principal) -> Result<Option<Standing>, Limited> {
         Self::spend(self, principal)
+    }
+
+    fn watch(&self, source: Arc<dyn Source>) {
+        Self::watch(self, source);
     }
 
     async fn refused(&self, principal: &Principal, refusal: Refusal) {

@@ -32,6 +32,12 @@ pub enum Failure {
     /// What was presented is no valid key; it is not said why.
     #[error("the API key is not valid")]
     InvalidKey,
+    /// The operator's token was not presented.
+    #[error("a token is required: send what METRICS_TOKEN is as `Authorization: Bearer <token>`")]
+    MissingToken,
+    /// Something else was presented.
+    #[error("the token is not valid: it is what METRICS_TOKEN is, and no API key")]
+    WrongToken,
     /// The key is valid, and may not be used from where it was presented.
     #[error("this API key may not be used from this address")]
     Misplaced,
@@ -135,8 +141,8 @@ impl Failure {
             Self::Request(error) => error.code(),
             Self::UnknownParameter { .. } => ErrorCode::UnknownField,
             Self::Body(_) => ErrorCode::InvalidRequest,
-            Self::MissingKey => ErrorCode::MissingApiKey,
-            Self::InvalidKey => ErrorCode::InvalidApiKey,
+            Self::MissingKey | Self::MissingToken => ErrorCode::MissingApiKey,
+            Self::InvalidKey | Self::WrongToken => ErrorCode::InvalidApiKey,
             Self::Misplaced => ErrorCode::IpNotAllowed,
             Self::Denied(denied) => of_denied(denied),
             Self::NotFound => ErrorCode::NotFound,
@@ -197,8 +203,10 @@ impl Failure {
     fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::InBatch { failure, .. } => failure.header(),
-            Self::MissingKey => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"selfmx\""))),
-            Self::InvalidKey => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"selfmx\", error=\"invalid_token\""))),
+            Self::MissingKey | Self::MissingToken => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"selfmx\""))),
+            Self::InvalidKey | Self::WrongToken => {
+                Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"selfmx\", error=\"invalid_token\"")))
+            }
             Self::Method { allow } => Some((ALLOW, HeaderValue::from_str(&allow.join(", ")).ok()?)),
             _ if self.code() == ErrorCode::PermissionDenied => Some((WWW_AUTHENTICATE, insufficient_scope(self.permission())?)),
             Self::RateLimited(Limited { retry_after, .. })

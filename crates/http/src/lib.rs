@@ -26,7 +26,7 @@
 //!
 //! Invariant: a route whose handler does not say by its type who may call does not compile.
 //!
-//! Invariant: every answer has a request id and, a message's source aside, a JSON body; none says an SQL text, a path or a cause.
+//! Invariant: every answer has a request id and, a message's source, the metrics and the documentation aside, a JSON body; none says an SQL text, a path or a cause.
 //!
 //! Invariant: each wait for a client is bounded in time, and each buffer in size.
 
@@ -51,6 +51,7 @@ mod places;
 mod query;
 mod rate_headers;
 mod reply;
+mod request_counts;
 mod route;
 mod router;
 mod routes;

@@ -99,13 +99,16 @@ impl<S: Doorkeeper> Connection<S> {
         let held = answer.and_then(|reply| reply.hold(&self.shared.answers).map(|room| (reply, room)));
         let (mut reply, room) = held.unwrap_or_else(|failure| {
             access_log::failed(&failure);
+            self.shared.counts.failed(failure.code());
             known.standing = failure.standing().or(known.standing);
             (failure.reply(id), None)
         });
         if let Some(standing) = &known.standing {
             rate_headers::tell(&mut reply.headers, standing, self.shared.state.clock().now());
         }
-        access_log::line(&method, &known, reply.status, begin, client, id);
+        let route = (access_log::name(&method), known.pattern.unwrap_or(access_log::NOWHERE));
+        self.shared.counts.answered(route, reply.status, begin.elapsed());
+        access_log::line(route, &known, reply.status, begin, client, id);
         cors::admit(&mut reply.headers, origin.as_ref(), &self.shared.settings.cors_origins);
         if let Ok(id) = HeaderValue::from_str(id) {
             reply = reply.with(marks::REQUEST_ID, id);

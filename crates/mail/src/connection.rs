@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mail_send::SmtpClient;
 use selfmx_domain::Reply;
+use selfmx_metrics::Held;
 use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, EXT_START_TLS, EhloResponse};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -30,6 +31,7 @@ pub(crate) struct Connection {
     pub(crate) capabilities: EhloResponse<String>,
     /// How many messages were handed over it.
     pub(crate) served: u32,
+    _counted: Held,
 }
 
 impl Connection {
@@ -46,7 +48,7 @@ impl Connection {
         }
         let capabilities = ehlo(&mut client, settings).await?;
         authenticate(&mut client, &capabilities, settings).await?;
-        Ok(Self { client, capabilities, served: 0 })
+        Ok(Self { client, capabilities, served: 0, _counted: settings.counts.connections.hold() })
     }
 
     /// Sends octets as one write.

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use selfmx_metrics::{Gauge, Held};
 use tokio::time::Instant;
 
 /// How things stand with a relay.
@@ -25,13 +26,22 @@ pub(crate) struct Gate {
     /// Which relay it is, for the log.
     relay: String,
     hold: Duration,
+    /// How many relays are held.
+    paused: Gauge,
     /// The status, and when a held relay may be tried again.
-    state: Mutex<(RelayStatus, Option<Instant>)>,
+    state: Mutex<(RelayStatus, Option<Closed>)>,
+}
+
+/// That a relay is held.
+#[derive(Debug)]
+struct Closed {
+    until: Instant,
+    _counted: Held,
 }
 
 impl Gate {
-    pub(crate) const fn new(relay: String, hold: Duration) -> Self {
-        Self { relay, hold, state: Mutex::new((RelayStatus::Untried, None)) }
+    pub(crate) const fn new(relay: String, hold: Duration, paused: Gauge) -> Self {
+        Self { relay, hold, paused, state: Mutex::new((RelayStatus::Untried, None)) }
     }
 
     pub(crate) fn status(&self) -> RelayStatus {
@@ -41,11 +51,11 @@ impl Gate {
     /// Why the relay may not be tried now, if it may not. Of those who ask once the hold is over, the first may try and the others wait on.
     pub(crate) fn closed(&self, now: Instant) -> Option<String> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (RelayStatus::Held { reason }, Some(until)) = &*state else { return None };
-        if now < *until {
+        let (RelayStatus::Held { reason }, Some(closed)) = &mut *state else { return None };
+        if now < closed.until {
             return Some(reason.clone());
         }
-        state.1 = Some(now + self.hold);
+        closed.until = now + self.hold;
         None
     }
 
@@ -57,7 +67,8 @@ impl Gate {
     /// The relay cannot be used.
     pub(crate) fn close(&self, reason: String, now: Instant) {
         tracing::warn!(relay = self.relay, reason = without_address(&reason), "the relay is held");
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (RelayStatus::Held { reason }, Some(now + self.hold));
+        let closed = Closed { until: now + self.hold, _counted: self.paused.hold() };
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (RelayStatus::Held { reason }, Some(closed));
     }
 }
 
@@ -75,16 +86,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_held_relay_is_tried_by_one_once_the_hold_is_over() {
-        let gate = Gate::new("relay.example:25".to_owned(), Duration::from_secs(30));
+        let paused = Gauge::default();
+        let gate = Gate::new("relay.example:25".to_owned(), Duration::from_secs(30), paused.clone());
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         assert_eq!((gate.status(), gate.closed(start)), (RelayStatus::Untried, None));
         gate.close("535 no".to_owned(), start);
+        gate.close("535 no".to_owned(), start);
+        assert_eq!(paused.value(), 1, "one relay");
         assert_eq!(gate.closed(after(29)), Some("535 no".to_owned()));
         assert_eq!(gate.closed(after(30)), None);
         assert_eq!(gate.closed(after(31)), Some("535 no".to_owned()), "only one tries");
         gate.open();
         assert_eq!((gate.status(), gate.closed(after(32))), (RelayStatus::Ready, None));
+        assert_eq!(paused.value(), 0);
+        gate.close("535 no".to_owned(), start);
+        drop(gate);
+        assert_eq!(paused.value(), 0, "what is gone is not held");
     }
 
     #[test]

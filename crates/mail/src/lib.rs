@@ -44,6 +44,7 @@
 mod canonical;
 mod compose;
 mod connection;
+mod counts;
 mod dial;
 mod dkim;
 mod dots;
@@ -65,6 +66,7 @@ mod wire;
 
 pub use canonical::{Flaw, Message};
 pub use compose::{ComposeError, Identity, compose};
+pub use counts::SmtpCounts;
 pub use dkim::{SignError, Signer, read_dkim_key};
 pub use envelope::Envelope;
 pub use error::{Phase, RelayError};

@@ -12,7 +12,7 @@ use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::tls::Tls;
 use crate::transaction::{self, Fate, MaySend, Outcome};
-use crate::{Envelope, RelayError, RelaySettings, RelayStatus, Security, canonical, dial};
+use crate::{Envelope, RelayError, RelaySettings, RelayStatus, Security, SmtpCounts, canonical, dial};
 
 /// One SMTP relay, with connections kept between messages (RFC 5321).
 ///
@@ -53,7 +53,7 @@ impl Relay {
         let tls = if clear { None } else { Some(Tls::new(&settings)?) };
         Ok(Self {
             tls,
-            gate: Gate::new(format!("{}:{}", settings.host, settings.port), settings.hold),
+            gate: Gate::new(format!("{}:{}", settings.host, settings.port), settings.hold, settings.counts.paused.clone()),
             pool: Pool::new(settings.idle_timeout, settings.messages_per_connection),
             slots: Semaphore::new(settings.pool_size.max(1)),
             settings,
@@ -98,6 +98,12 @@ impl Relay {
         self.gate.status()
     }
 
+    /// What is counted of it.
+    #[must_use]
+    pub fn counts(&self) -> &SmtpCounts {
+        &self.settings.counts
+    }
+
     /// Says goodbye on the connections that are not in use, and keeps none from now on.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -116,7 +122,10 @@ impl Relay {
         }
         // The semaphore is never closed: without a permit there is merely no bound.
         let _slot = self.slots.acquire().await;
-        self.attempt(envelope, message, may_send).await
+        let begin = Instant::now();
+        let attempted = self.attempt(envelope, message, may_send).await;
+        self.settings.counts.attempted(begin.elapsed(), attempted.as_deref(), envelope.recipients.len());
+        attempted
     }
 
     /// Over a kept connection if there is one, else over a new one. A kept one that turns out to be closed has cost nothing: a new one follows.
@@ -167,6 +176,7 @@ impl Relay {
                 Ok(connection)
             }
             Err(error) => {
+                self.settings.counts.unreachable();
                 tracing::debug!(%error, "no connection to the relay");
                 if error.is_lasting() {
                     self.gate.close(error.to_string(), Instant::now());

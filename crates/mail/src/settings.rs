@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_domain::{Domain, Reach};
 use zeroize::Zeroizing;
+
+use crate::SmtpCounts;
 
 /// How the connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +95,8 @@ pub struct RelaySettings {
     pub hold: Duration,
     /// Certificate authorities to trust besides those of the operating system, each as PEM or DER.
     pub extra_roots: Vec<Vec<u8>>,
+    /// What is counted; several relays may share it.
+    pub counts: Arc<SmtpCounts>,
 }
 
 impl RelaySettings {
@@ -114,6 +119,7 @@ impl RelaySettings {
             messages_per_connection: 100,
             hold: Duration::from_secs(30),
             extra_roots: Vec::new(),
+            counts: Arc::default(),
         }
     }
 

@@ -1,10 +1,11 @@
 //! On what terms tenants' own relays are used.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_domain::{Domain, Reach, RelayHost, RelayPassword, TenantRelay};
 
-use crate::{Credentials, RelayError, RelaySettings, Security};
+use crate::{Credentials, RelayError, RelaySettings, Security, SmtpCounts};
 
 /// What the operator says of all tenants' own relays. Where one is and who we are to it is the tenant's; the rest is here, and a certificate always
 /// has to be trusted.
@@ -34,6 +35,8 @@ pub struct RelayTerms {
     pub pool_size: u16,
     /// Certificate authorities to trust besides those of the operating system, each as PEM or DER.
     pub extra_roots: Vec<Vec<u8>>,
+    /// What is counted, of all of them together.
+    pub counts: Arc<SmtpCounts>,
 }
 
 impl RelayTerms {
@@ -48,6 +51,7 @@ impl RelayTerms {
             final_timeout: usual.final_timeout,
             pool_size: 4,
             extra_roots: Vec::new(),
+            counts: Arc::default(),
         }
     }
 
@@ -75,6 +79,7 @@ impl RelayTerms {
             final_timeout: self.final_timeout,
             pool_size: usize::from(self.pool_size),
             extra_roots: self.extra_roots.clone(),
+            counts: Arc::clone(&self.counts),
             ..RelaySettings::new(relay.host.as_str(), relay.port, self.helo.clone())
         }
     }

@@ -156,7 +156,9 @@ impl Store {
         // All rows are fetched: an error while committing comes after the last of them.
         let rows = change!(self, connection => insert.write(connection).await).await?;
         let verdicts: Vec<_> = rows.into_iter().map(verdict).collect();
-        if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Told(Ok(_)))) {
+        let accepted = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Told(Ok(_)))).count();
+        if accepted > 0 {
+            self.email_counts.accepted.add(accepted);
             self.wake.accepted();
         }
         Ok(verdicts)

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use diesel::sql_types::{Array, BigInt, SmallInt, Text, Uuid as SqlUuid};
+use diesel::QueryableByName;
+use diesel::sql_types::{Array, BigInt, Bool, SmallInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::System;
-use selfmx_domain::{EventId, Jitter, Limits, RetryPolicy};
+use selfmx_domain::{EmailStatus, EventId, Jitter, Limits, RetryPolicy};
 
 use crate::queue::{LeaseKey, millis};
 use crate::store::change;
@@ -72,7 +73,14 @@ FROM judged j WHERE e.tenant_id = j.tenant_id AND e.id = j.email_id AND j.retry 
 happened AS (INSERT INTO events (email_id, id, tenant_id, kind, ordinal, attempt, response) \
 SELECT j.email_id, coalesce(($5::uuid[])[coalesce(n.ordinal, 0) + 1], gen_random_uuid()), j.tenant_id, CASE WHEN j.retry IS NULL THEN 'failed' ELSE 'deferred' END, n.ordinal, coalesce(j.attempt, 0), $4 \
 FROM judged j JOIN emails e ON e.tenant_id = j.tenant_id AND e.id = j.email_id LEFT JOIN noted n ON n.email_id = j.email_id) \
-SELECT email_id FROM judged";
+SELECT retry IS NULL AS is_over FROM judged";
+
+/// Whether it was the last attempt.
+#[derive(QueryableByName)]
+struct Judged {
+    #[diesel(sql_type = Bool)]
+    is_over: bool,
+}
 
 impl Store {
     /// Records that a leased email could not be worked on: one attempt for each recipient who waits, an event, and a delay by `policy`; or after the last
@@ -101,6 +109,8 @@ impl Store {
             .bind::<Text, _>(fault.reason())
             .bind::<Array<SqlUuid>, _>(events)
             .bind::<SmallInt, _>(fault.unsettled());
-        Ok(change!(self, connection => record.execute(connection).await).await? > 0)
+        let judged: Vec<Judged> = change!(self, connection => record.get_results(connection).await).await?;
+        judged.iter().filter(|judged| judged.is_over).for_each(|_| self.email_counts.note(EmailStatus::Failed));
+        Ok(!judged.is_empty())
     }
 }

@@ -1,6 +1,8 @@
 //! Whether the database is there, up to date, and keeps what it is given.
 
-use diesel::sql_types::{Bool, Text};
+use std::time::Duration;
+
+use diesel::sql_types::{Bool, Double, Text};
 use diesel::{IntoSql, QueryableByName};
 use diesel_async::RunQueryDsl;
 
@@ -22,6 +24,16 @@ impl Durability {
     pub const fn holds(self) -> bool {
         self.fsync && self.full_page_writes
     }
+}
+
+/// The first row of the index for each priority: what is leased is due when its lease runs out.
+const LAG: &str = "SELECT coalesce(greatest(extract(epoch FROM now() - min(first.due_at)), 0), 0)::double precision AS seconds \
+FROM (VALUES (0), (1), (2)) AS p (priority) CROSS JOIN LATERAL (SELECT q.due_at FROM queue q WHERE q.priority = p.priority AND NOT q.held ORDER BY q.due_at LIMIT 1) AS first";
+
+#[derive(QueryableByName)]
+struct Lag {
+    #[diesel(sql_type = Double)]
+    seconds: f64,
 }
 
 #[derive(QueryableByName)]
@@ -64,6 +76,16 @@ impl Store {
         let query = "SELECT current_setting('fsync') = 'on' AS fsync, current_setting('full_page_writes') = 'on' AS full_page_writes";
         let settings: Settings = read!(self, connection => diesel::sql_query(query).get_result(connection).await).await?;
         Ok(Durability { fsync: settings.fsync, full_page_writes: settings.full_page_writes })
+    }
+
+    /// For how long the email has been due that has been so for longest; nothing where all that is due is being worked on, or nothing is due.
+    ///
+    /// # Errors
+    ///
+    /// Where the database does not answer.
+    pub async fn queue_lag(&self) -> Result<Duration, Error> {
+        let lag: Lag = read!(self, connection => diesel::sql_query(LAG).get_result(connection).await).await?;
+        Ok(Duration::try_from_secs_f64(lag.seconds).unwrap_or_default())
     }
 
     /// Whether the schema is the one that this binary was built for, or a later one.

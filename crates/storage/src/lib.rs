@@ -38,6 +38,7 @@ mod audit_list;
 mod changes;
 mod claim;
 mod claim_rows;
+mod counts;
 mod details;
 mod email_rows;
 mod emails;

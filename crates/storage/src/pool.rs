@@ -47,11 +47,23 @@ impl Default for PoolSettings {
     }
 }
 
+/// How a pool is used at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolUse {
+    /// The most connections that there may be.
+    pub(crate) most: usize,
+    /// How many somebody works with, or is opened for somebody.
+    pub(crate) borrowed: usize,
+    /// How many are open and not used.
+    pub(crate) idle: usize,
+}
+
 /// bb8 with a fair queue in front: bb8 itself lets latecomers overtake.
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: bb8::Pool<AsyncPgConnection>,
     turns: Arc<Semaphore>,
+    size: usize,
     address: DatabaseAddress,
     wait: Duration,
 }
@@ -72,8 +84,15 @@ impl Pool {
             .idle_timeout(Some(settings.idle))
             .error_sink(Box::new(LogErrors))
             .build_unchecked(AsyncDieselConnectionManager::new_with_config(String::new(), config));
-        let turns = Arc::new(Semaphore::new(usize::try_from(settings.size).unwrap_or(1)));
-        Self { connections, turns, address: address.clone(), wait: settings.wait }
+        let size = usize::try_from(settings.size).unwrap_or(1);
+        let turns = Arc::new(Semaphore::new(size));
+        Self { connections, turns, size, address: address.clone(), wait: settings.wait }
+    }
+
+    /// How it is used at present.
+    pub(crate) fn in_use(&self) -> PoolUse {
+        let borrowed = self.size.saturating_sub(self.turns.available_permits());
+        PoolUse { most: self.size, borrowed, idle: usize::try_from(self.connections.state().idle_connections).unwrap_or(0) }
     }
 
     /// A connection, when it is our turn.

@@ -96,7 +96,10 @@ impl Store {
             record.push(settlement, &*self.clock, &*self.entropy)?;
         }
         let recorded: Vec<Uuid> = change!(self, connection => record.get_results(connection).await).await?;
-        Ok(recorded.into_iter().map(EmailId::from_uuid).collect())
+        let recorded: HashSet<_> = recorded.into_iter().map(EmailId::from_uuid).collect();
+        let settled = settlements.iter().filter(|settlement| recorded.contains(&settlement.email_id));
+        settled.for_each(|settlement| self.email_counts.note(settlement.status));
+        Ok(recorded)
     }
 }
 

@@ -7,6 +7,7 @@ use selfmx_domain::{Clock, Entropy};
 use crate::Error;
 use crate::accept::Gatherer;
 use crate::address::DatabaseAddress;
+use crate::counts::EmailCounts;
 use crate::key_use::KeyUses;
 use crate::loan::Loan;
 use crate::memory::Memory;
@@ -21,7 +22,7 @@ use crate::wake::Wake;
 /// A call that is abandoned (its future is dropped) has either happened or not; what it had begun is ended in the background.
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool,
+    pub(crate) pool: Pool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) gatherer: Gatherer,
@@ -30,6 +31,7 @@ pub struct Store {
     pub(crate) memory: Memory,
     pub(crate) key_uses: KeyUses,
     pub(crate) request_counts: RequestCounts,
+    pub(crate) email_counts: Arc<EmailCounts>,
     vault: Arc<Vault>,
 }
 
@@ -49,6 +51,7 @@ impl Store {
             memory: Memory::default(),
             key_uses: KeyUses::default(),
             request_counts: RequestCounts::default(),
+            email_counts: Arc::default(),
             vault: Arc::new(vault),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// `GET /health`: `{status, version, database, smtp, queue_depth}`.
+/// `GET /health`: `{status, version, database, smtp, queue_depth, relays_paused}`.
 #[derive(Debug, Serialize)]
 pub struct HealthView<'a> {
     /// `ok` or `degraded`.
@@ -15,6 +15,8 @@ pub struct HealthView<'a> {
     pub smtp: &'static str,
     /// How many emails wait; `null` where the database cannot say.
     pub queue_depth: Option<u64>,
+    /// How many relays cannot be used until somebody changes something, those of tenants' own among them.
+    pub relays_paused: u64,
     /// What an operator should put right; absent where there is nothing.
     #[serde(skip_serializing_if = "no_warnings")]
     pub warnings: &'a [&'a str],
@@ -59,14 +61,24 @@ mod tests {
 
     #[test]
     fn the_shapes_are_the_contract_s() {
-        let health = HealthView { status: "ok", version: "0.1.0", database: "ok", smtp: "capture", queue_depth: Some(0), warnings: &[] };
+        let health = HealthView {
+            status: "ok",
+            version: "0.1.0",
+            database: "ok",
+            smtp: "capture",
+            queue_depth: Some(0),
+            relays_paused: 0,
+            warnings: &[],
+        };
         assert_eq!(
             serde_json::to_string(&health).unwrap(),
-            r#"{"status":"ok","version":"0.1.0","database":"ok","smtp":"capture","queue_depth":0}"#
+            r#"{"status":"ok","version":"0.1.0","database":"ok","smtp":"capture","queue_depth":0,"relays_paused":0}"#
         );
         let warnings = ["fsync is off"];
         let degraded = HealthView { status: "degraded", database: "unreachable", queue_depth: None, warnings: &warnings, ..health };
-        assert!(serde_json::to_string(&degraded).unwrap().ends_with(r#""queue_depth":null,"warnings":["fsync is off"]}"#));
+        assert!(
+            serde_json::to_string(&degraded).unwrap().ends_with(r#""queue_depth":null,"relays_paused":0,"warnings":["fsync is off"]}"#)
+        );
         assert_eq!(serde_json::to_string(&Fine::plain()).unwrap(), r#"{"status":"ok"}"#);
         assert_eq!(serde_json::to_string(&Fine::with_message("250 Ok")).unwrap(), r#"{"status":"ok","message":"250 Ok"}"#);
         assert_eq!(serde_json::to_string(&Allowed { allow: &["GET"] }).unwrap(), r#"{"allow":["GET"]}"#);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use selfmx_auth::System;
 use selfmx_domain::TenantId;
 use selfmx_mail::{Relay, RelayTerms};
+use selfmx_metrics::Held;
 use selfmx_storage::{Error, OpenedRelay, RelayVersion, Store};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
@@ -32,9 +33,15 @@ pub(crate) struct Relays {
 struct Known {
     version: RelayVersion,
     /// The relay, or why it cannot be used.
-    relay: Result<Arc<Relay>, String>,
+    relay: Result<Arc<Relay>, Unusable>,
     /// When it was last used, or was found not to be usable.
     at: Instant,
+}
+
+/// Why a relay cannot be used; it counts as paused.
+struct Unusable {
+    reason: String,
+    _counted: Held,
 }
 
 /// What there is for a tenant's mail.
@@ -68,7 +75,7 @@ impl Relays {
                 tracing::error!(tenant_id = %tenant, error = %cause, "the password for a tenant's relay cannot be opened: its mail is held");
                 let reason = "the password for the tenant's relay cannot be opened by the server: set it again, or ask the operator";
                 if let Some(version) = version {
-                    self.remember(tenant, version, Err(reason.to_owned()));
+                    self.remember(tenant, version, Err(self.unusable(reason)));
                 }
                 Ok(Found::Unusable(reason.to_owned()))
             }
@@ -103,7 +110,7 @@ impl Relays {
                 known.at = Instant::now();
                 Some(Found::Relay(Arc::clone(relay)))
             }
-            Err(reason) if known.at.elapsed() < HOLD => Some(Found::Unusable(reason.clone())),
+            Err(unusable) if known.at.elapsed() < HOLD => Some(Found::Unusable(unusable.reason.clone())),
             Err(_) => None,
         }
     }
@@ -117,14 +124,18 @@ impl Relays {
             }
             Err(error) => {
                 tracing::warn!(tenant_id = %tenant, error = %error, "a tenant's relay cannot be used: its mail is held");
-                self.remember(tenant, opened.version, Err(error.to_string()));
+                self.remember(tenant, opened.version, Err(self.unusable(&error.to_string())));
                 Found::Unusable(error.to_string())
             }
         }
     }
 
+    fn unusable(&self, reason: &str) -> Unusable {
+        Unusable { reason: reason.to_owned(), _counted: self.terms.counts.paused().hold() }
+    }
+
     /// Remembers what there is in place of what there was; where there are too many, the one that was not used for longest goes.
-    fn remember(&self, tenant: TenantId, version: RelayVersion, relay: Result<Arc<Relay>, String>) {
+    fn remember(&self, tenant: TenantId, version: RelayVersion, relay: Result<Arc<Relay>, Unusable>) {
         let mut all = self.known();
         let replaced = all.insert(tenant, Known { version, relay, at: Instant::now() });
         let oldest = all.iter().min_by_key(|(_, known)| known.at).map(|(tenant, _)| *tenant).filter(|_| all.len() > MOST);

@@ -80,7 +80,7 @@ async fn an_unknown_path_is_not_found_with_and_without_a_key() {
         "/v1/../health",
         "/v1/%2e%2e/health",
         "/v1/api-keys/%ff",
-        "/metrics",
+        "/metric",
     ] {
         for headers in [&[][..], &[("authorization", bearer.as_str())]] {
             let answer = asked(&world, "GET", path, headers).await;

@@ -9,7 +9,7 @@ use crate::world::World;
 #[tokio::test]
 async fn anybody_may_ask_how_the_server_is() {
     let world = World::start().await;
-    let healthy = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "database": "ok", "smtp": "capture", "queue_depth": 0});
+    let healthy = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "database": "ok", "smtp": "capture", "queue_depth": 0, "relays_paused": 0});
     for key in [None, Some("nonsense")] {
         let ask = async |method: &str, path: &str| world.server.ask(method, path, key, None).await;
         let health = ask("GET", "/health").await;
@@ -38,6 +38,7 @@ async fn it_tells_of_the_relay_and_of_what_waits() {
     assert_eq!(world.server.ask("POST", "/v1/test-smtp", Some(KEY), None).await.status, 200);
     world.database.execute("UPDATE queue SET due_at = now()").await;
     sink.wait_for(3).await;
-    let well = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "database": "ok", "smtp": "ok", "queue_depth": 0});
+    let well =
+        json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "database": "ok", "smtp": "ok", "queue_depth": 0, "relays_paused": 0});
     eventually("all to be well", async || world.get("/health").await.json() == well).await;
 }

@@ -28,6 +28,7 @@ mod keys;
 mod keys_command;
 mod limits;
 mod logs;
+mod metrics;
 mod operation;
 mod process;
 mod quota;

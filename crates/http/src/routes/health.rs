@@ -18,6 +18,7 @@ pub(crate) async fn health(call: Call<App>) -> Answer {
         database: health.database,
         smtp: health.smtp,
         queue_depth: health.queue_depth,
+        relays_paused: health.relays_paused,
         warnings: &health.warnings,
     })
 }

@@ -6,6 +6,7 @@ pub(crate) mod emails;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod logs;
+pub(crate) mod metrics;
 pub(crate) mod send;
 pub(crate) mod smtp;
 pub(crate) mod suppressions;

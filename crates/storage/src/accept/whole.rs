@@ -77,7 +77,8 @@ impl Store {
         if let (Err(Error::Database(DieselError::RollbackTransaction)), Some(rows)) = (&written, undone) {
             return Ok(rows);
         }
-        if written.is_ok() {
+        if let Ok(rows) = &written {
+            self.email_counts.accepted.add(rows.len());
             self.wake.accepted();
         }
         written

@@ -24,3 +24,19 @@ async fn a_database_that_is_not_there_is_unavailable_within_the_wait() {
     }
     assert!(start.elapsed() < Duration::from_secs(10));
 }
+
+#[tokio::test]
+async fn the_queue_is_as_late_as_what_has_been_due_for_longest() {
+    let place = Place::new().await;
+    let late = async || place.store.queue_lag().await.unwrap().as_secs();
+    assert_eq!(late().await, 0, "nothing is there");
+    place.fill(1, "0", "now() + interval '1 hour'").await;
+    assert_eq!(late().await, 0, "nothing is due");
+    place.fill(1, "1", "now() - interval '100 seconds'").await;
+    place.fill(1, "2", "now() - interval '40 seconds'").await;
+    assert!((100..2_000).contains(&late().await));
+    place.fill(1, "0", "now() - interval '5000 seconds'").await;
+    assert!((5_000..8_000).contains(&late().await));
+    place.database.execute("UPDATE queue SET held = true").await;
+    assert_eq!(late().await, 0, "held mail is late by somebody's will");
+}

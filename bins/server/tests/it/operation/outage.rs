@@ -63,6 +63,9 @@ async fn while_the_database_is_down_the_answer_is_503_and_afterwards_all_goes_on
         health.status == 200 && shown["status"] == "degraded" && shown["database"] == "unreachable" && shown["queue_depth"].is_null()
     };
     eventually("/health to tell", degraded).await;
+    let metrics = String::from_utf8(ask("GET", "/metrics", KEY, None).await.body.to_vec()).unwrap();
+    assert!(metrics.contains("\nselfmx_database_up 0\n") && metrics.contains("\nselfmx_emails_total 1\n"), "{metrics}");
+    assert!(!metrics.contains("selfmx_emails_queued") && !metrics.contains("selfmx_queue_age_seconds"), "{metrics}");
 
     let postgres = PgBox::open(settings()).await.unwrap();
     eventually("/health/ready", async || ask("GET", "/health/ready", KEY, None).await.status == 200).await;

@@ -32,6 +32,7 @@ async fn a_wrong_value_is_named_with_what_is_allowed() {
         (&[("API_KEY", "key-canary")], "API_KEY=(hidden) is not allowed: must have 16..256 characters, and has 10"),
         (&[("API_KEY", &long)], "API_KEY=(hidden) is not allowed: must have 16..256 characters, and has 257"),
         (&[("API_KEY", "a key-canary with spaces")], "API_KEY=(hidden) is not allowed"),
+        (&[("METRICS_TOKEN", "token-canary")], "METRICS_TOKEN=(hidden) is not allowed: must have 16..256 characters, and has 12"),
         (&[("DATABASE_URL", "mysql://u:url-canary@h/d")], "DATABASE_URL=(hidden) is not allowed"),
         (&[("DATABASE_URL", "postgres://u:url-canary@h/d?sslmode=sometimes")], "DATABASE_URL=(hidden) is not allowed"),
         (&[("DATABASE_URL", "postgres://u:url-canary@h:port/d")], "DATABASE_URL=(hidden) is not allowed"),
