@@ -2,6 +2,8 @@
 
 mod series;
 
+use std::collections::BTreeSet;
+
 use selfmx_testing::{Fault, HttpAnswer, Phase, Sink, SinkSettings, check_metrics};
 use serde_json::json;
 
@@ -133,4 +135,27 @@ async fn relays_that_cannot_be_used_are_counted_those_of_tenants_too() {
     world.database.execute("UPDATE queue SET due_at = now()").await;
     server.wait_for(1).await;
     eventually("no paused relay", async || paused().await == 0).await;
+}
+
+/// Every family of series that a text names.
+fn named(text: &str) -> BTreeSet<String> {
+    let is_part = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+    let names = text.split(|letter| !is_part(letter)).filter(|name| name.starts_with("selfmx_"));
+    names.map(|name| name.strip_suffix("_bucket").unwrap_or(name).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_is_described_drawn_and_alerted_on_is_what_is_told() {
+    let told = scraped(&World::start().await.server).await.text;
+    let told: BTreeSet<String> = told.lines().filter_map(|line| line.strip_prefix("# HELP ")).flat_map(named).collect();
+    let (_, described) = include_str!("../../../../docs/operations.md").split_once("\n## Metrics\n").unwrap();
+    assert_eq!(named(described.split("\n## ").next().unwrap()), told);
+    for used in [
+        include_str!("../../../../docs/deploy/prometheus-rules.yaml"),
+        include_str!("../../../../docs/deploy/prometheus-rules-test.yaml"),
+        include_str!("../../../../docs/deploy/grafana-dashboard.json"),
+    ] {
+        let used = named(used);
+        assert!(!used.is_empty() && used.is_subset(&told), "{:?}", used.difference(&told).collect::<Vec<_>>());
+    }
 }
