@@ -33,8 +33,15 @@ impl TemplateContent {
     ///
     /// # Errors
     ///
-    /// [`Problem::TooMany`] where there are more than 10 addresses for answers.
+    /// [`Problem::TooMany`] where there are more than 10 addresses for answers, [`Problem::ControlCharacter`] where a part has a NUL, which no store of ours can
+    /// keep and no mail has.
     pub fn checked(self) -> Result<Self, FieldError> {
+        let parts =
+            [("subject", Some(&self.subject)), ("html", self.html.as_ref()), ("text", self.text.as_ref()), ("from", self.from.as_ref())];
+        let parts = parts.into_iter().chain(self.reply_to.iter().map(|address| ("reply_to", Some(address))));
+        if let Some((part, _)) = parts.into_iter().find(|(_, text)| text.is_some_and(|text| text.contains('\0'))) {
+            return Err(Problem::ControlCharacter.at(part));
+        }
         if self.reply_to.len() > MOST_REPLY_TO {
             return Err(Problem::TooMany { limit: MOST_REPLY_TO, unit: "addresses" }.at("reply_to"));
         }
@@ -199,5 +206,15 @@ mod tests {
         assert_eq!(change.apply(content()), Ok(expected));
         let many = TemplateChange { reply_to: Change::Set(vec![String::new(); 11]), ..TemplateChange::default() };
         assert_eq!(many.apply(content()).unwrap_err().field, "reply_to");
+        let nul = || "a\0".to_owned();
+        for (field, change) in [
+            ("subject", TemplateChange { subject: Some(nul()), ..TemplateChange::default() }),
+            ("html", TemplateChange { html: Change::Set(nul()), ..TemplateChange::default() }),
+            ("text", TemplateChange { text: Change::Set(nul()), ..TemplateChange::default() }),
+            ("from", TemplateChange { from: Change::Set(nul()), ..TemplateChange::default() }),
+            ("reply_to", TemplateChange { reply_to: Change::Set(vec![nul()]), ..TemplateChange::default() }),
+        ] {
+            assert_eq!(change.apply(content()).unwrap_err(), Problem::ControlCharacter.at(field));
+        }
     }
 }

@@ -241,7 +241,7 @@ impl Failure {
 }
 
 /// The status of a code: each has one.
-const fn status(code: ErrorCode) -> StatusCode {
+pub(crate) const fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidRequest | ErrorCode::InvalidIdempotencyKey | ErrorCode::UnknownField | ErrorCode::TemplateError => {
             StatusCode::BAD_REQUEST

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`serve`], [`HttpSettings`] | the server: HTTP/1.1 and HTTP/2 on one port, TLS where there is a certificate |
 //! | [`routes`], [`Route`], [`Access`] | the route table, as data and as rows |
+//! | [`openapi`] | the same described, as an OpenAPI document |
 //! | [`Admit`] | what a handler asks for as its first argument, and with it who may call |
 //! | [`Call`], [`Query`] | a request on its way to a handler |
 //! | [`Reply`], [`Failure`] | an answer; what went wrong, and the one place that makes a status of it |
@@ -47,6 +48,7 @@ mod host;
 mod idempotency;
 mod lingering;
 mod marks;
+mod openapi;
 mod places;
 mod query;
 mod rate_headers;
@@ -67,6 +69,7 @@ pub use call::Call;
 pub use doorkeeper::Doorkeeper;
 pub use failure::Failure;
 pub use head::HeadFault;
+pub use openapi::openapi;
 pub use query::Query;
 pub use reply::Reply;
 pub use route::{Answer, Route, RouteInfo};

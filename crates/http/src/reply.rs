@@ -59,6 +59,12 @@ impl Reply {
         Self::new(StatusCode::OK, media_type, body)
     }
 
+    /// `200` with what is the same for everybody.
+    pub(crate) fn still(media_type: &'static str, body: &'static str) -> Self {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
+        Self { status: StatusCode::OK, headers, body: Bytes::from_static(body.as_bytes()) }
+    }
+
     pub(crate) fn json<V: Serialize>(status: StatusCode, view: &V) -> Answer {
         Ok(Self::new(status, "application/json", serde_json::to_vec(view).map_err(Failure::Unwritable)?))
     }

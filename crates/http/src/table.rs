@@ -3,7 +3,7 @@
 use selfmx_app::App;
 use selfmx_domain::AuditAction as Action;
 
-use crate::routes::{audit, batch, emails, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, usage};
+use crate::routes::{audit, batch, docs, emails, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, usage};
 use crate::{Route, RouteInfo};
 
 /// The route table.
@@ -17,6 +17,7 @@ fn own() -> Vec<Route<App>> {
         Route::public("/health/live", health::live),
         Route::public("/health/ready", health::ready),
         Route::public("/metrics", metrics::metrics),
+        Route::public("/openapi.json", docs::description),
         Route::post("/v1/api-keys", keys::create).audited(Action::KeyCreate),
         Route::get("/v1/api-keys", keys::list).with_parameters(keys::LIST).audited(Action::KeyRead),
         Route::get("/v1/api-keys/me", keys::me),
@@ -143,6 +144,7 @@ mod tests {
                 ("GET", "/health/live", Access::Public),
                 ("GET", "/health/ready", Access::Public),
                 ("GET", "/metrics", Access::Public),
+                ("GET", "/openapi.json", Access::Public),
                 ("POST", "/v1/api-keys", Access::Permission(Permission::ApiKeysWrite)),
                 ("GET", "/v1/api-keys", Access::Permission(Permission::ApiKeysRead)),
                 ("GET", "/v1/api-keys/me", Access::AnyKey),

@@ -146,6 +146,7 @@ mod tests {
         fn a_label_s_value_stays_within_its_quotes(value in any::<String>()) {
             let escaped = escaped(&value);
             prop_assert!(!escaped.contains('\n'));
+            prop_assert!(!escaped.replace("\\\\", "").replace("\\\"", "").contains('"'));
             let back = escaped.replace("\\\\", "\u{0}").replace("\\\"", "\"").replace("\\n", "\n").replace('\u{0}', "\\");
             prop_assume!(!value.contains('\u{0}'));
             prop_assert_eq!(back, value);

@@ -34,6 +34,8 @@ impl<'a> Fields<'a> {
     /// Takes the member `name`; `null` counts as absent, but for a [change](Member::change).
     pub(crate) fn take(&mut self, name: &str) -> Member<'a> {
         let path = path::member(&self.path, name);
+        #[cfg(test)]
+        taken::note(&path);
         let value = self.members.iter().position(|(known, _)| known == name).map(|index| self.members.remove(index).1);
         Member { path, value }
     }
@@ -178,6 +180,28 @@ fn each<'a>(path: &str, elements: Vec<Value<'a>>) -> impl Iterator<Item = Field<
 
 fn wrong_kind(field: String, expected: &'static str, found: &Value<'_>) -> RequestError {
     RequestError::WrongKind { field, expected, found: found.kind() }
+}
+
+/// Which members were asked for, by their paths: what a request's schema has to name.
+#[cfg(test)]
+pub(crate) mod taken {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static TAKEN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn note(path: &str) {
+        TAKEN.with_borrow_mut(|taken| taken.push(path.to_owned()));
+    }
+
+    pub(crate) fn clear() {
+        TAKEN.with_borrow_mut(Vec::clear);
+    }
+
+    pub(crate) fn all() -> Vec<String> {
+        TAKEN.with_borrow(Vec::clone)
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ mod list;
 mod logs;
 mod path;
 mod request_error;
+mod schema;
 mod send;
 #[cfg(test)]
 mod send_tests;
@@ -59,6 +60,7 @@ pub use keys::{CreateKey, EmailsLeft, KeyCreated, KeyRevoked, KeyView, LimitsLef
 pub use list::{List, Pagination};
 pub use logs::LogView;
 pub use request_error::RequestError;
+pub use schema::schemas;
 pub use send::{EmailAccepted, RescheduleEmail, SendEmail};
 pub use status::{Allowed, Fine, HealthView};
 pub use suppressions::{CreateSuppression, SuppressionDeleted, SuppressionView};

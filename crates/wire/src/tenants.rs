@@ -13,7 +13,7 @@ use crate::tenant_relay::{self, RelayView};
 use crate::timestamp::Timestamp;
 
 /// The most emails in a day that can be said.
-const MAX_PER_DAY: u32 = 1_000_000_000;
+pub(crate) const MAX_PER_DAY: u32 = 1_000_000_000;
 
 /// `POST /v1/tenants`: `{name, domain?, settings?: {from_name, from_address, reply_to}, smtp?: {host, port, user, pass, tls},
 /// dkim?: {domain, selector, key}, rate_limit?: {requests_per_minute, emails_per_day}}`.

@@ -8,6 +8,7 @@ mod refused;
 
 use selfmx_testing::{HttpAnswer, HttpClient};
 
+use crate::described;
 use crate::world::World;
 
 /// The request id that all requests here bring, so that answers can be compared octet by octet.
@@ -39,6 +40,7 @@ impl<'a> Line<'a> {
         let key = bearer.as_ref().map(|bearer| ("authorization", bearer.as_str()));
         let headers: Vec<_> = [REQUEST_ID, JSON].into_iter().chain(key).collect();
         let answer = self.http.send_octets(method, path, &headers, body.into()).await.unwrap();
+        described::check(method, path, &answer);
         // What nobody reads of a body ends the connection.
         if answer.header("connection") == Some("close") {
             self.http = self.world.server.connect().await;

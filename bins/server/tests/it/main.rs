@@ -19,6 +19,7 @@ mod crash;
 mod curl;
 mod deadly;
 mod delivery;
+mod described;
 mod dkim;
 mod emails;
 mod forms;

@@ -15,6 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
+use crate::described;
+
 /// The operator's key of all servers here.
 pub(crate) const KEY: &str = "a-default-key-for-tests-only";
 
@@ -130,9 +132,11 @@ impl Server {
         self.address
     }
 
-    /// Asks once, over a connection of its own.
+    /// Asks once, over a connection of its own. What is answered has to be as it is described.
     pub(crate) async fn ask(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> HttpAnswer {
-        self.connect().await.send(method, path, key, body).await.unwrap()
+        let answer = self.connect().await.send(method, path, key, body).await.unwrap();
+        described::check(method, path, &answer);
+        answer
     }
 
     /// A connection to it.

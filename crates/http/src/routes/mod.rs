@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod batch;
+pub(crate) mod docs;
 pub(crate) mod emails;
 pub(crate) mod health;
 pub(crate) mod keys;

@@ -1,0 +1,23 @@
+//! What is said of each route, noun by noun.
+
+mod emails;
+mod keys;
+mod server;
+mod templates;
+mod tenants;
+
+use super::Operation;
+
+/// What is said of each route, under the headings under which it stands.
+pub(crate) fn operations() -> impl Iterator<Item = Operation> {
+    let headings: [(&'static str, &'static [Operation]); 7] = [
+        ("Sending", emails::SENDING),
+        ("Emails", emails::READING),
+        ("Suppressions", emails::SUPPRESSIONS),
+        ("Templates", templates::TEMPLATES),
+        ("API keys", keys::KEYS),
+        ("Tenants", tenants::TENANTS),
+        ("Server", server::SERVER),
+    ];
+    headings.into_iter().flat_map(|(tag, operations)| operations.iter().map(move |operation| Operation { tag, ..*operation }))
+}
