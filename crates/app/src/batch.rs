@@ -1,11 +1,12 @@
 //! Sending several emails at once: all of them or none, or as many as may be sent.
 
 use selfmx_auth::{Permit, needs};
-use selfmx_domain::{Draft, Idempotency};
+use selfmx_domain::Idempotency;
 use selfmx_storage::Acceptance;
 
+use crate::made::Named;
 use crate::send::{AcceptedEmail, Prepared, broken, refused};
-use crate::{App, Error};
+use crate::{App, EmailRequest, Error};
 
 /// Why none of a batch was accepted.
 #[derive(Debug)]
@@ -31,12 +32,12 @@ impl App {
     pub async fn emails_send_all(
         &self,
         permit: &Permit<needs::Send>,
-        drafts: Vec<Draft>,
+        requests: Vec<EmailRequest>,
         idempotency: Option<Idempotency>,
     ) -> Result<Vec<AcceptedEmail>, NoneSent> {
-        let mut prepared = Vec::new();
-        for (index, draft) in drafts.into_iter().enumerate() {
-            let ready = self.prepared_part(permit, index, draft, idempotency.as_ref()).await;
+        let (mut prepared, mut named) = (Vec::new(), Named::default());
+        for (index, request) in requests.into_iter().enumerate() {
+            let ready = self.prepared_part(permit, index, request, idempotency.as_ref(), &mut named).await;
             prepared.push(ready.map_err(|error| NoneSent { index: Some(index), error })?);
         }
         let acceptances = composed(prepared).await?;
@@ -52,12 +53,13 @@ impl App {
     pub async fn emails_send_each(
         &self,
         permit: &Permit<needs::Send>,
-        drafts: Vec<(usize, Draft)>,
+        requests: Vec<(usize, EmailRequest)>,
         idempotency: Option<Idempotency>,
     ) -> Result<Vec<(usize, Result<AcceptedEmail, Error>)>, Error> {
         let (mut told, mut places, mut prepared) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, draft) in drafts {
-            match self.prepared_part(permit, index, draft, idempotency.as_ref()).await {
+        let mut named = Named::default();
+        for (index, request) in requests {
+            match self.prepared_part(permit, index, request, idempotency.as_ref(), &mut named).await {
                 Ok(ready) => {
                     places.push(index);
                     prepared.push(ready);
@@ -77,12 +79,13 @@ impl App {
         &self,
         permit: &Permit<needs::Send>,
         index: usize,
-        draft: Draft,
+        request: EmailRequest,
         whole: Option<&Idempotency>,
+        named: &mut Named,
     ) -> Result<Prepared, Error> {
         let part = u16::try_from(index).map_err(broken)?;
         let idempotency = whole.map(|whole| Idempotency { part, ..whole.clone() });
-        self.prepared(permit, draft, idempotency).await
+        self.prepared(permit, request, idempotency, named).await
     }
 }
 

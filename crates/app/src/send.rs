@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use selfmx_auth::{Consented, Permit, Unrecognised, needs};
-use selfmx_domain::{Draft, EmailId, Idempotency};
+use selfmx_domain::{EmailId, Idempotency};
 use selfmx_mail::{Identity, Signer, compose};
 pub use selfmx_storage::Accepted as AcceptedEmail;
 use selfmx_storage::{Acceptance, Error as StoreError};
 
-use crate::{App, Error};
+use crate::made::Named;
+use crate::{App, EmailRequest, Error};
 
 /// Up to this many octets a message is composed and signed at once; beyond, or with a slow key, on a thread of its own, so that no other request waits for it.
 const COMPOSE_HERE: usize = 256 * 1024;
@@ -21,7 +22,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] where the key or its tenant may not send this, [`Error::QuotaExceeded`] where the tenant may send no more today,
+    /// [`Error::Invalid`] where it is no email, [`Error::Template`] where its template makes none of it, [`Error::Denied`] where the key or its tenant may not send this, [`Error::QuotaExceeded`] where the tenant may send no more today,
     /// [`Error::IdempotencyConflict`] where the idempotency key was used for something else. Where the tenant was deleted meanwhile,
     /// [`Error::Unrecognised`] to a key of its own and [`Error::NotFound`] to the platform's, which is what their next requests are told. [`Error::Unsigned`]
     /// where the tenant's DKIM key cannot be opened. Otherwise where the store cannot. In each case nothing was accepted, and the idempotency key is
@@ -29,10 +30,10 @@ impl App {
     pub async fn email_send(
         &self,
         permit: &Permit<needs::Send>,
-        draft: Draft,
+        request: EmailRequest,
         idempotency: Option<Idempotency>,
     ) -> Result<AcceptedEmail, Error> {
-        let prepared = self.prepared(permit, draft, idempotency).await?;
+        let prepared = self.prepared(permit, request, idempotency, &mut Named::default()).await?;
         let acceptance = if prepared.is_quick() {
             prepared.composed()?
         } else {
@@ -41,15 +42,17 @@ impl App {
         self.store.email_accept(acceptance).await.map_err(|error| refused(error, permit))
     }
 
-    /// Whether its key may send an email, and with whose DKIM key it is signed.
+    /// What the email says, whether its key may send it, and with whose DKIM key it is signed.
     pub(crate) async fn prepared(
         &self,
         permit: &Permit<needs::Send>,
-        draft: Draft,
+        request: EmailRequest,
         idempotency: Option<Idempotency>,
+        named: &mut Named,
     ) -> Result<Prepared, Error> {
+        let (draft, template) = self.made(permit, request, named).await?;
         let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
-        let consented = permit.consent(draft, None)?;
+        let consented = permit.consent(draft, template)?;
         let signer = self.signer(permit, consented.draft().from().address().domain()).await?;
         Ok(Prepared { consented, identity, signer, idempotency })
     }

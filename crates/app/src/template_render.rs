@@ -41,6 +41,13 @@ pub(crate) struct ReadyTemplate {
     library: Arc<Library>,
 }
 
+impl ReadyTemplate {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        self.root.name()
+    }
+}
+
 impl App {
     /// The template that is named, in its present version. `None`: there is none.
     pub(crate) async fn template_ready<P: Scope>(&self, permit: &Permit<P>, key: &TemplateKey) -> Result<Option<ReadyTemplate>, Error> {

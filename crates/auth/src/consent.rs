@@ -1,6 +1,6 @@
 //! Sending as somebody: a draft that its key and its tenant consent to.
 
-use selfmx_domain::{Address, ApiKeyId, Draft, Mode, TemplateId, Tenant, TenantId};
+use selfmx_domain::{Address, ApiKeyId, Draft, Mode, TemplateId, TemplateUsed, Tenant, TenantId};
 
 use crate::{Allowed, Denied, Permit, needs};
 
@@ -10,6 +10,7 @@ use crate::{Allowed, Denied, Permit, needs};
 #[derive(Debug)]
 pub struct Consented {
     draft: Draft,
+    template: Option<TemplateUsed>,
     tenant: TenantId,
     key: ApiKeyId,
     mode: Mode,
@@ -21,6 +22,12 @@ impl Consented {
     #[must_use]
     pub const fn draft(&self) -> &Draft {
         &self.draft
+    }
+
+    /// The template that it was made from.
+    #[must_use]
+    pub const fn template(&self) -> Option<TemplateUsed> {
+        self.template
     }
 
     /// The tenant whose mail it is.
@@ -54,20 +61,29 @@ impl Permit<needs::Send> {
     /// # Errors
     ///
     /// [`Denied::Suspended`], [`Denied::Sender`], [`Denied::Domain`], [`Denied::Template`].
-    pub fn consent(&self, draft: Draft, template: Option<TemplateId>) -> Result<Consented, Denied> {
+    pub fn consent(&self, draft: Draft, template: Option<TemplateUsed>) -> Result<Consented, Denied> {
         let (tenant, key) = (self.tenant_then(), self.holder().key());
         check_tenant(tenant, &draft)?;
         if !key.authority.allowed_senders.allows(draft.from().address()) {
             return Err(Denied::Sender);
         }
-        match (&key.authority.allowed_templates, template) {
-            (Allowed::Any, _) => {}
-            (Allowed::Only(_), None) => return Err(Denied::Template),
-            (allowed @ Allowed::Only(_), Some(template)) if !allowed.allows(&template) => return Err(Denied::Template),
-            (Allowed::Only(_), Some(_)) => {}
-        }
+        self.check_template(template.map(|template| template.id))?;
         let limited = tenant.profile.daily_limit().is_some();
-        Ok(Consented { draft, tenant: self.tenant(), key: self.key_id(), mode: self.mode(), limited })
+        Ok(Consented { draft, template, tenant: self.tenant(), key: self.key_id(), mode: self.mode(), limited })
+    }
+
+    /// Checks whether the holder may send by this template, before anything is made of it: whoever may not learns nothing of it, not even whether there is
+    /// one. `None`: by none, or by one that there is not.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Template`].
+    pub fn check_template(&self, template: Option<TemplateId>) -> Result<(), Denied> {
+        match (&self.holder().key().authority.allowed_templates, template) {
+            (Allowed::Any, _) => Ok(()),
+            (allowed @ Allowed::Only(_), Some(template)) if allowed.allows(&template) => Ok(()),
+            (Allowed::Only(_), _) => Err(Denied::Template),
+        }
     }
 
     /// Whether an email of the tenant's, from this sender and of this mode, is one that the holder may cancel or put off: no key that is bounded to some

@@ -157,7 +157,7 @@ pub struct DraftParts {
     /// Where answers go.
     pub reply_to: Vec<Mailbox>,
     /// The subject.
-    pub subject: Subject,
+    pub subject: Option<Subject>,
     /// The text body.
     pub text: Option<String>,
     /// The HTML body.
@@ -186,7 +186,7 @@ impl DraftParts {
             cc: Vec::new(),
             bcc: Vec::new(),
             reply_to: Vec::new(),
-            subject,
+            subject: Some(subject),
             text: None,
             html: None,
             headers: Vec::new(),
@@ -220,10 +220,11 @@ impl Draft {
     ///
     /// # Errors
     ///
-    /// A [`FieldError`] that names the field: no sender, no recipient, no body, more of something than `limits` allow, a content id used twice, a
+    /// A [`FieldError`] that names the field: no sender, no recipient, no subject, no body, more of something than `limits` allow, a content id used twice, a
     /// header given twice.
     pub fn new(parts: DraftParts, limits: &Limits) -> Result<Self, FieldError> {
         let from = parts.from.ok_or_else(|| Problem::Missing.at("from"))?;
+        let subject = parts.subject.ok_or_else(|| Problem::Missing.at("subject"))?;
         bounded(parts.reply_to.len(), limits.reply_to, "addresses", "reply_to")?;
         check_headers(&parts.headers, limits)?;
         bounded(parts.tags.len(), limits.tags, "tags", "tags")?;
@@ -233,7 +234,7 @@ impl Draft {
             body: Body::new(parts.text, parts.html)?,
             from,
             reply_to: parts.reply_to,
-            subject: parts.subject,
+            subject,
             headers: parts.headers,
             attachments: parts.attachments,
             tags: parts.tags,

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use crate::{
     Address, ApiKeyId, EmailId, EmailStatus, EventId, Mailbox, Metadata, Mode, Priority, Problem, RecipientKind, RecipientState, Tag,
+    TemplateUsed,
 };
 
 /// What a list shows of an email.
@@ -46,6 +47,8 @@ pub struct Email {
     pub metadata: Metadata,
     /// The order in the queue.
     pub priority: Priority,
+    /// The template that it was made from.
+    pub template: Option<TemplateUsed>,
     /// When it is, or was, to be sent; `None`: at once.
     pub scheduled_at: Option<OffsetDateTime>,
     /// What has become of it for each recipient, in the order of the summary's.

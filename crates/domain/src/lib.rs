@@ -93,7 +93,7 @@ pub use schedule::{FURTHEST_AHEAD, TOLERANCE, Unchangeable, scheduled};
 pub use status::EmailStatus;
 pub use suppression::{Suppression, SuppressionReason, folded};
 pub use tag::{Metadata, Tag};
-pub use template::{Template, TemplateChange, TemplateContent, TemplateKey, TemplateName, TemplateSummary, TemplateVersion};
+pub use template::{Template, TemplateChange, TemplateContent, TemplateKey, TemplateName, TemplateSummary, TemplateUsed, TemplateVersion};
 pub use tenant::{NewTenant, SenderDefaults, Tenant, TenantChange, TenantProfile, TenantStatus};
 pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantRelay};
 pub use text::{Subject, is_control};

@@ -74,6 +74,12 @@ pub enum Problem {
     /// The template that an email is to be made of does not exist.
     #[error("there is no template with this id or name")]
     NoSuchTemplate,
+    /// What a template gives, beside the template.
+    #[error("cannot be given together with `template_id`: the template gives it")]
+    BesideTemplate,
+    /// What only a template has a use for.
+    #[error("is of use only together with `template_id`")]
+    WithoutTemplate,
     /// The name of a template that could be taken for an id.
     #[error("must not begin with `tmpl_`, as ids do")]
     LooksLikeAnId,

@@ -74,7 +74,7 @@ impl FromStr for TemplateName {
 }
 
 /// By what a request names a template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TemplateKey {
     /// By its id.
     Id(TemplateId),
@@ -89,6 +89,15 @@ impl FromStr for TemplateKey {
     fn from_str(text: &str) -> Result<Self, Problem> {
         Ok(text.parse().map_or_else(|_| Self::Name(text.trim().to_owned()), Self::Id))
     }
+}
+
+/// The template that an email was made from, in the version that it had then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TemplateUsed {
+    /// The template.
+    pub id: TemplateId,
+    /// Its version, from 1.
+    pub version: u32,
 }
 
 /// A version of a template.

@@ -3,7 +3,7 @@
 use diesel::{Queryable, Selectable};
 use selfmx_domain::{
     ApiKeyId, BounceType, Email, EmailEvent, EmailId, EmailStatus, EmailSummary, EnhancedCode, EventId, Mailbox, Priority, Queued,
-    RecipientKind, RecipientRecord, RecipientState, Reply,
+    RecipientKind, RecipientRecord, RecipientState, Reply, TemplateId, TemplateUsed,
 };
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -29,6 +29,8 @@ pub(crate) struct EmailRow {
     created_at: OffsetDateTime,
     delivered_at: Option<OffsetDateTime>,
     scheduled_at: Option<OffsetDateTime>,
+    template_id: Option<Uuid>,
+    template_version: Option<i32>,
 }
 
 /// What the row itself does not tell of an email that waits.
@@ -99,6 +101,12 @@ impl EmailRow {
         })
     }
 
+    fn template(&self) -> Result<Option<TemplateUsed>, Error> {
+        let (Some(id), Some(version)) = (self.template_id, self.template_version) else { return Ok(None) };
+        let version = u32::try_from(version).or(Err(Error::Unreadable("emails.template_version")))?;
+        Ok(Some(TemplateUsed { id: TemplateId::from_uuid(id), version }))
+    }
+
     pub(crate) fn into_email(
         self,
         wait: Wait,
@@ -123,6 +131,7 @@ impl EmailRow {
             html,
             metadata: details::metadata_from_json(&self.metadata)?,
             priority,
+            template: self.template()?,
             scheduled_at: self.scheduled_at,
             recipients: told.into_iter().map(RecipientRow::into_record).collect::<Result<_, _>>()?,
             events,

@@ -103,6 +103,8 @@ table! {
         created_at -> Timestamptz,
         delivered_at -> Nullable<Timestamptz>,
         scheduled_at -> Nullable<Timestamptz>,
+        template_id -> Nullable<Uuid>,
+        template_version -> Nullable<Integer>,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use selfmx_domain::{Draft, Fingerprint, Limits, Problem, SenderDefaults};
+use selfmx_domain::{Fingerprint, Problem};
 use serde::Serialize;
 
 use crate::fields::Fields;
@@ -36,13 +36,16 @@ impl FromStr for BatchMode {
 
 /// `POST /v1/send/batch`: `{emails: [...]}`, each as `POST /v1/send` takes it.
 #[derive(Clone, Debug)]
-pub struct SendBatch(Vec<Result<SendEmail, RequestError>>);
+pub struct SendBatch {
+    /// Each email, or what is wrong with it.
+    pub emails: Vec<Result<SendEmail, RequestError>>,
+}
 
 impl SendBatch {
     /// The most emails of one request.
     pub const MOST: usize = 500;
 
-    /// Reads the body. An email that is wrong is told by [`into_drafts`](Self::into_drafts).
+    /// Reads the body.
     ///
     /// # Errors
     ///
@@ -82,29 +85,9 @@ impl SendBatch {
         let emails = emails.required()?.each(|email| Ok(email.object().and_then(SendEmail::of_fields)))?;
         match emails.len() {
             0 => Err(Problem::Empty.at("emails").into()),
-            1..=Self::MOST => Ok(Self(emails)),
+            1..=Self::MOST => Ok(Self { emails }),
             _ => Err(Problem::TooMany { limit: Self::MOST, unit: "emails" }.at("emails").into()),
         }
-    }
-
-    /// Each email as a whole, or what is wrong with it.
-    #[must_use]
-    pub fn into_drafts(self, limits: &Limits, defaults: &SenderDefaults) -> Vec<Result<Draft, RequestError>> {
-        let emails = self.0.into_iter().enumerate();
-        emails
-            .map(|(index, email)| email.and_then(|email| email.into_draft(limits, defaults).map_err(|error| within(index, error))))
-            .collect()
-    }
-}
-
-/// The same of a field of the email at this place.
-fn within(index: usize, error: RequestError) -> RequestError {
-    match error {
-        RequestError::Invalid(mut error) => {
-            error.field = path::member(&email(index), &error.field);
-            RequestError::Invalid(error)
-        }
-        error => error,
     }
 }
 
@@ -170,8 +153,8 @@ mod tests {
     use super::*;
 
     fn fields(json: &str) -> Vec<Option<String>> {
-        let drafts = SendBatch::read(json.as_bytes()).unwrap().into_drafts(&Limits::default(), &SenderDefaults::default());
-        drafts.into_iter().map(|draft| draft.err().map(|error| error.field().unwrap_or_default().to_owned())).collect()
+        let emails = SendBatch::read(json.as_bytes()).unwrap().emails;
+        emails.into_iter().map(|email| email.err().map(|error| error.field().unwrap_or_default().to_owned())).collect()
     }
 
     #[test]
@@ -183,13 +166,13 @@ mod tests {
             wrong("b@y.example", "b"),
             wrong("\"to\"", "\"too\""),
             "7".to_owned(),
-            wrong("\"b@y.example\"", "[]"),
+            wrong("\"b@y.example\"", "[7]"),
             wrong("\"subject\": \"s\", ", ""),
         ];
         let at = |index: usize, field: &str| Some(format!("emails[{index}]{field}"));
         assert_eq!(
             fields(&format!("{{\"emails\": [{}]}}", emails.join(","))),
-            [None, at(1, ".to"), at(2, ".too"), at(3, ""), at(4, ".to"), at(5, ".subject")]
+            [None, at(1, ".to"), at(2, ".too"), at(3, ""), at(4, ".to[0]"), at(5, ".subject")]
         );
     }
 

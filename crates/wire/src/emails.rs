@@ -34,8 +34,9 @@ pub struct EmailView<'a> {
     text: Option<&'a str>,
     metadata: &'a BTreeMap<String, String>,
     priority: &'static str,
-    /// The template that it was made from: no email has one yet.
-    template_id: Option<&'a str>,
+    /// The template that it was made from, and the version that it had then.
+    template_id: Option<String>,
+    template_version: Option<u32>,
     /// When it is, or was, to be sent, if not at once.
     scheduled_at: Option<Timestamp>,
     recipients: Vec<RecipientView<'a>>,
@@ -105,7 +106,8 @@ impl<'a> From<&'a Email> for EmailView<'a> {
             text: email.text.as_deref(),
             metadata: email.metadata.entries(),
             priority: email.priority.as_str(),
-            template_id: None,
+            template_id: email.template.map(|template| template.id.to_string()),
+            template_version: email.template.map(|template| template.version),
             scheduled_at: email.scheduled_at.map(Timestamp),
             recipients: email.recipients.iter().map(RecipientView::from).collect(),
             events: email.events.iter().map(EventView::from).collect(),
@@ -160,7 +162,7 @@ fn texts<'a>(mailboxes: impl IntoIterator<Item = &'a Mailbox>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use selfmx_domain::{ApiKeyId, BounceType, EmailStatus, EventKind, Metadata, Mode, Priority, Reply};
+    use selfmx_domain::{ApiKeyId, BounceType, EmailStatus, EventKind, Metadata, Mode, Priority, Reply, TemplateUsed};
     use time::macros::datetime;
 
     use super::*;
@@ -188,6 +190,7 @@ mod tests {
             html: None,
             metadata: Metadata::new(BTreeMap::from([("order".to_owned(), "7".to_owned())])).unwrap(),
             priority: Priority::Normal,
+            template: Some(TemplateUsed { id: "tmpl_01h455vb4pex5vsknk084sn02q".parse().unwrap(), version: 7 }),
             scheduled_at: Some(datetime!(2026-01-02 04:00 UTC)),
             recipients: vec![RecipientRecord {
                 address: "a@x.example".parse().unwrap(),
@@ -217,7 +220,7 @@ mod tests {
                 "id": "msg_01h455vb4pex5vsknk084sn02q", "status": "bounced", "from": "Shop <shop@x.example>", "to": ["a@x.example"], "cc": [],
                 "bcc": ["B <b@x.example>"], "reply_to": ["r@x.example"], "subject": "s", "html": null, "text": "t",
                 "tags": ["welcome", {"name": "kind", "value": "mail"}], "metadata": {"order": "7"}, "priority": "normal", "mode": "live",
-                "template_id": null, "scheduled_at": "2026-01-02T04:00:00.000Z", "api_key_id": "key_default", "created_at": "2026-01-02T03:04:00.000Z",
+                "template_id": "tmpl_01h455vb4pex5vsknk084sn02q", "template_version": 7, "scheduled_at": "2026-01-02T04:00:00.000Z", "api_key_id": "key_default", "created_at": "2026-01-02T03:04:00.000Z",
                 "delivered_at": null,
                 "recipients": [{"address": "a@x.example", "kind": "to", "status": "bounced", "attempts": 1,
                     "last_response": "550 no such user", "bounce_type": "hard"}],

@@ -104,6 +104,11 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// What is wrong with it, whatever it is.
+    pub(crate) fn refused(self, problem: Problem) -> RequestError {
+        problem.at(self.path).into()
+    }
+
     /// A string.
     pub(crate) fn text(self) -> Result<Cow<'a, str>, RequestError> {
         match self.value {

@@ -3,19 +3,26 @@
 use std::collections::BTreeMap;
 
 use selfmx_domain::{
-    Attachment, CustomHeader, Draft, DraftParts, EmailId, EmailStatus, Fingerprint, Limits, Mailbox, Metadata, SenderDefaults, Tag,
+    Attachment, CustomHeader, DraftParts, EmailId, EmailStatus, Fingerprint, Mailbox, Metadata, Problem, Tag, TemplateKey,
 };
 use serde::Serialize;
+use serde_json::Value as Json;
 use time::OffsetDateTime;
 
 use crate::RequestError;
 use crate::fields::{Field, Fields, Member};
+use crate::templates::{empty, template_data};
 use crate::timestamp::Timestamp;
 use crate::{fingerprint, value};
 
 /// `POST /v1/send`, each field valid in itself.
 #[derive(Clone, Debug)]
-pub struct SendEmail(DraftParts);
+pub struct SendEmail {
+    /// What it says itself.
+    pub parts: DraftParts,
+    /// The template that says the rest, and its data, an object.
+    pub template: Option<(TemplateKey, Json)>,
+}
 
 impl SendEmail {
     /// Reads the body.
@@ -47,14 +54,16 @@ impl SendEmail {
         let (headers, attachments) = (fields.take("headers"), fields.take("attachments"));
         let (tags, metadata) = (fields.take("tags"), fields.take("metadata"));
         let (priority, scheduled_at) = (fields.take("priority"), fields.take("scheduled_at"));
+        let (template_id, data) = (fields.take("template_id"), fields.take("template_data"));
         fields.end()?;
-        Ok(Self(DraftParts {
+        let template = template(template_id, data)?;
+        let parts = DraftParts {
             from: from.optional(Field::parsed)?,
             to: mailboxes(to)?,
             cc: mailboxes(cc)?,
             bcc: mailboxes(bcc)?,
             reply_to: mailboxes(reply_to)?,
-            subject: subject.required()?.parsed()?,
+            subject: if template.is_some() { subject.optional(Field::parsed)? } else { Some(subject.required()?.parsed()?) },
             text: text.optional(owned)?,
             html: html.optional(owned)?,
             headers: headers.optional(custom_headers)?.unwrap_or_default(),
@@ -63,16 +72,8 @@ impl SendEmail {
             metadata: metadata.optional(read_metadata)?.unwrap_or_default(),
             priority: priority.optional(Field::parsed)?.unwrap_or_default(),
             scheduled_at: scheduled_at.optional(Field::time)?,
-        }))
-    }
-
-    /// The email as a whole; what it does not say of its sender, `defaults` say.
-    ///
-    /// # Errors
-    ///
-    /// [`RequestError::Invalid`] where the fields do not make an email together, or there is more of something than `limits` allow.
-    pub fn into_draft(self, limits: &Limits, defaults: &SenderDefaults) -> Result<Draft, RequestError> {
-        Ok(Draft::new(defaults.fill(self.0), limits)?)
+        };
+        Ok(Self { parts, template })
     }
 }
 
@@ -118,6 +119,19 @@ impl EmailAccepted {
 
 fn owned(field: Field<'_>) -> Result<String, RequestError> {
     Ok(field.text()?.into_owned())
+}
+
+/// The template and its data; data alone is a mistake.
+fn template(id: Member<'_>, data: Member<'_>) -> Result<Option<(TemplateKey, Json)>, RequestError> {
+    let key: Option<TemplateKey> = id.optional(Field::parsed)?;
+    if key.is_none() {
+        return match data.optional(|field| Ok(field.refused(Problem::WithoutTemplate)))? {
+            Some(refusal) => Err(refusal),
+            None => Ok(None),
+        };
+    }
+    let data = template_data(data)?.unwrap_or_else(empty);
+    Ok(key.map(|key| (key, data)))
 }
 
 fn mailboxes(member: Member<'_>) -> Result<Vec<Mailbox>, RequestError> {

@@ -1,7 +1,7 @@
 //! Tests of what `POST /v1/send` reads.
 
 use proptest::prelude::*;
-use selfmx_domain::{Draft, EmailStatus, Limits, Mailbox, Priority, Problem, RecipientKind, SenderDefaults};
+use selfmx_domain::{Draft, EmailStatus, Limits, Mailbox, Priority, Problem, RecipientKind, SenderDefaults, TemplateKey};
 use serde_json::{Value, json};
 use time::macros::datetime;
 
@@ -12,7 +12,8 @@ fn draft(body: &Value) -> Result<Draft, RequestError> {
 }
 
 fn draft_by(body: &Value, defaults: &SenderDefaults) -> Result<Draft, RequestError> {
-    SendEmail::read(&serde_json::to_vec(body).unwrap())?.into_draft(&Limits::default(), defaults)
+    let request = SendEmail::read(&serde_json::to_vec(body).unwrap())?;
+    Ok(Draft::new(defaults.fill(request.parts), &Limits::default())?)
 }
 
 /// A request that is accepted, with `name` set to `value`.
@@ -120,7 +121,7 @@ fn what_is_wrong_is_named_by_its_path() {
 
 #[test]
 fn what_this_version_does_not_have_is_unknown_and_not_ignored() {
-    for name in ["template_id", "template_data", "To", "form"] {
+    for name in ["template", "template_name", "To", "form"] {
         assert_eq!(refused(name, json!("x")), RequestError::Unknown { field: name.to_owned() });
     }
 }
@@ -206,4 +207,23 @@ proptest! {
         prop_assert_eq!(&draft.attachments()[0].content, &file);
         prop_assert_eq!(&draft.metadata().entries()[&key], &value);
     }
+}
+
+#[test]
+fn a_template_says_what_is_missing_and_its_data_is_an_object() {
+    let read = |body: Value| SendEmail::read(&serde_json::to_vec(&body).unwrap());
+    let request = read(json!({"to": "b@x.example", "template_id": "welcome", "template_data": {"a": [1, "x"]}})).unwrap();
+    assert_eq!(request.template, Some((TemplateKey::Name("welcome".to_owned()), json!({"a": [1, "x"]}))));
+    assert!(request.parts.subject.is_none() && request.parts.from.is_none());
+    let by_id = read(json!({"to": "b@x.example", "template_id": "tmpl_01h455vb4pex5vsknk084sn02q", "subject": "s"})).unwrap();
+    assert!(matches!(by_id.template, Some((TemplateKey::Id(_), data)) if data == json!({})));
+    assert_eq!(by_id.parts.subject.map(|subject| subject.as_str().to_owned()).as_deref(), Some("s"));
+    for (field, value) in [("template_id", json!(7)), ("template_data", json!([])), ("template_data", json!("x"))] {
+        let mut body = json!({"to": "b@x.example", "template_id": "welcome"});
+        body[field] = value;
+        assert_eq!(read(body).unwrap_err().field(), Some(field));
+    }
+    let alone = with("template_data", json!({}));
+    assert_eq!(read(alone).unwrap_err(), Problem::WithoutTemplate.at("template_data").into());
+    assert!(read(with("template_data", Value::Null)).unwrap().template.is_none());
 }

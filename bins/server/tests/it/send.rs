@@ -4,4 +4,5 @@ mod accepted;
 mod bodies;
 mod content;
 mod defaults;
+mod templated;
 mod wrong;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use selfmx_auth::{Authority, Denied, Permission, Principal, needs};
-use selfmx_domain::{Draft, DraftParts, Limits, TenantStatus};
+use selfmx_domain::{Draft, DraftParts, Limits, TemplateUsed, TenantStatus};
 
 use crate::any::{self, NOW};
 use crate::facts;
@@ -39,12 +39,16 @@ fn mail_is_consented_to_just_where_the_model_says_so() {
         let at_domain = domain.is_none_or(|domain| sender.split('@').nth(1) == Some(domain));
         let allowed = (facts::may_send_as(&authority, sender), facts::may_send_by(&authority, template.unwrap_or("none")));
         let permit = principal(&authority, suspended, domain).permit::<needs::Send>().unwrap();
-        let consented = permit.consent(draft(sender), template.map(|id| id.parse().unwrap()));
+        let template = template.map(|id| id.parse().unwrap());
+        prop_assert_eq!(permit.check_template(template).is_ok(), allowed.1);
+        let used = template.map(|id| TemplateUsed { id, version: 7 });
+        let consented = permit.consent(draft(sender), used);
         let count = if consented.is_ok() { &sent } else { &refused };
         count.set(count.get() + 1);
         prop_assert_eq!(consented.is_ok(), !suspended && at_domain && allowed == (true, true));
         match consented {
             Ok(consented) => {
+                prop_assert_eq!(consented.template(), used);
                 prop_assert_eq!(consented.draft().from().address().to_string(), sender);
                 prop_assert_eq!(
                     (consented.tenant(), consented.key_id(), consented.mode()),

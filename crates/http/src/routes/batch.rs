@@ -5,7 +5,7 @@ use selfmx_auth::{Permit, needs};
 use selfmx_domain::Idempotency;
 use selfmx_wire::{BatchAccepted, BatchMode, SendBatch, batch_field};
 
-use super::send::{accepted, replayed};
+use super::send::{accepted, asked, replayed};
 use crate::{Answer, Call, Failure, Reply, idempotency};
 
 /// The query parameters of [`send`].
@@ -29,24 +29,23 @@ pub(crate) async fn send(permit: Permit<needs::Send>, mut call: Call<App>) -> An
 }
 
 async fn all(permit: &Permit<needs::Send>, call: &Call<App>, request: SendBatch, idempotency: Option<Idempotency>) -> Answer {
-    let drafts = request.into_drafts(call.state().limits(), &permit.tenant_then().profile.defaults);
-    let drafts = drafts.into_iter().collect::<Result<_, _>>()?;
-    let sent = call.state().emails_send_all(permit, drafts, idempotency).await.map_err(none)?;
+    let emails = request.emails.into_iter().map(|email| email.map(asked)).collect::<Result<_, _>>()?;
+    let sent = call.state().emails_send_all(permit, emails, idempotency).await.map_err(none)?;
     let mut told = BatchAccepted::in_mode(BatchMode::Strict);
     sent.iter().enumerate().for_each(|(index, email)| told.accept(index, accepted(email)));
     Ok(replayed(Reply::accepted(&told)?, sent.iter().all(|email| email.repeated)))
 }
 
 async fn each(permit: &Permit<needs::Send>, call: &Call<App>, request: SendBatch, idempotency: Option<Idempotency>) -> Answer {
-    let (mut drafts, mut failures) = (Vec::new(), Vec::new());
-    for (index, draft) in request.into_drafts(call.state().limits(), &permit.tenant_then().profile.defaults).into_iter().enumerate() {
-        match draft {
-            Ok(draft) => drafts.push((index, draft)),
+    let (mut emails, mut failures) = (Vec::new(), Vec::new());
+    for (index, email) in request.emails.into_iter().enumerate() {
+        match email {
+            Ok(email) => emails.push((index, asked(email))),
             Err(error) => failures.push((index, Failure::from(error))),
         }
     }
     let (mut told, mut repeated) = (BatchAccepted::in_mode(BatchMode::Permissive), Vec::new());
-    for (index, sent) in call.state().emails_send_each(permit, drafts, idempotency).await? {
+    for (index, sent) in call.state().emails_send_each(permit, emails, idempotency).await? {
         match sent {
             Ok(email) => {
                 repeated.push(email.repeated);

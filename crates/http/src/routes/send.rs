@@ -1,7 +1,7 @@
 //! Sending.
 
 use hyper::header::{HeaderName, HeaderValue};
-use selfmx_app::{AcceptedEmail, App};
+use selfmx_app::{AcceptedEmail, App, EmailRequest};
 use selfmx_auth::{Permit, needs};
 use selfmx_domain::Idempotency;
 use selfmx_wire::{EmailAccepted, SendEmail};
@@ -20,9 +20,13 @@ pub(crate) async fn send(permit: Permit<needs::Send>, mut call: Call<App>) -> An
             (request, Some(Idempotency { key, fingerprint, part: 0 }))
         }
     };
-    let draft = request.into_draft(call.state().limits(), &permit.tenant_then().profile.defaults)?;
-    let email = call.state().email_send(&permit, draft, idempotency).await?;
+    let email = call.state().email_send(&permit, asked(request), idempotency).await?;
     Ok(replayed(Reply::accepted(&accepted(&email))?, email.repeated))
+}
+
+/// An email as it is asked for.
+pub(super) fn asked(SendEmail { parts, template }: SendEmail) -> EmailRequest {
+    EmailRequest { parts, template }
 }
 
 /// What is told of an email that was accepted.

@@ -102,7 +102,7 @@ fn whole() -> DraftParts {
     ];
     let headers = values.map(|(name, value)| CustomHeader { name: name.parse().unwrap(), value: value.parse().unwrap() });
     DraftParts {
-        subject: "Grüße an alle".parse().unwrap(),
+        subject: Some("Grüße an alle".parse().unwrap()),
         cc: vec!["copy@to.example".parse().unwrap()],
         reply_to: vec!["Answer <answer@from.example>".parse().unwrap()],
         headers: headers.into(),

@@ -169,7 +169,7 @@ fn both(text: &str, html: &str) -> DraftParts {
 }
 
 fn subject(subject: &str) -> DraftParts {
-    DraftParts { subject: subject.parse().unwrap(), ..parts() }
+    DraftParts { subject: Some(subject.parse().unwrap()), ..parts() }
 }
 
 fn people_of(from: &str, to: &[&str], bcc: &[&str]) -> DraftParts {

@@ -69,7 +69,7 @@ pub(crate) fn whatever() -> impl Strategy<Value = DraftParts> {
         let html = html.map(|html| html.replace('\0', ""));
         let to = [vec![first], more].concat();
         let text = (html.is_none() || !html_alone).then_some(body);
-        DraftParts { from: Some(from), to, bcc, reply_to, subject, text, html, headers, attachments, ..parts() }
+        DraftParts { from: Some(from), to, bcc, reply_to, subject: Some(subject), text, html, headers, attachments, ..parts() }
     })
 }
 

@@ -3,7 +3,7 @@
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{Array, Binary, Bool, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_domain::{EventId, Priority};
 use serde_json::Value;
@@ -35,6 +35,8 @@ pub(super) struct Insert<'a> {
     messages: Vec<&'a [u8]>,
     events: Vec<Uuid>,
     scheduled: Vec<Option<OffsetDateTime>>,
+    templates: Vec<Option<Uuid>>,
+    template_versions: Vec<Option<i32>>,
     /// Of idempotency keys.
     digests: Vec<Option<Vec<u8>>>,
     fingerprints: Vec<Option<&'a [u8]>>,
@@ -76,6 +78,10 @@ impl<'a> Insert<'a> {
         self.messages.push(message);
         self.events.push(event().as_uuid());
         self.scheduled.push(draft.scheduled_at());
+        let template = consented.template();
+        self.templates.push(template.map(|template| template.id.as_uuid()));
+        let version = template.map(|template| i32::try_from(template.version)).transpose();
+        self.template_versions.push(version.or(Err(Error::Unreadable("emails.template_version")))?);
         self.digests.push(digest_of(acceptance));
         self.fingerprints.push(idempotency.as_ref().map(|idempotency| idempotency.fingerprint.0.as_slice()));
         self.limited |= consented.is_limited();
@@ -173,7 +179,11 @@ impl Insert<'_> {
         out.push_sql(", ");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.events)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.scheduled)
+        out.push_bind_param::<Array<Nullable<Timestamptz>>, _>(&self.scheduled)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(&self.templates)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.template_versions)
     }
 
     pub(super) fn walk_keys<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {

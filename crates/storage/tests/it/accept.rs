@@ -1,7 +1,7 @@
 //! Accepting: all of an email or nothing of it, and nothing that was said gets lost or broken.
 
 use selfmx_auth::{Permission, needs};
-use selfmx_domain::{EmailStatus, EventKind, Metadata, Mode, Priority, RecipientKind, RecipientState, Tag};
+use selfmx_domain::{EmailStatus, EventKind, Metadata, Mode, Priority, RecipientKind, RecipientState, Tag, TemplateUsed};
 use selfmx_testing::SeededEntropy;
 
 use crate::place::{Place, accept, acceptance, admin, draft, permit, principal};
@@ -29,7 +29,7 @@ async fn one_commit_writes_the_email_its_message_recipients_work_and_first_event
             waiting(RecipientKind::Bcc, "bcc@y.example")
         ]
     );
-    assert_eq!(email.events.len(), 1);
+    assert_eq!((email.events.len(), email.template), (1, None));
     assert_eq!((email.events[0].kind, email.events[0].attempt), (EventKind::Queued, 0));
 }
 
@@ -43,7 +43,7 @@ async fn what_was_asked_for_reads_back_word_for_word() {
         parts.from = "\"Doe, \\\"J\\\" <x>\" <from@bücher.example>".parse().ok();
         parts.to = vec!["用户@例子.example".parse().unwrap()];
         parts.reply_to = vec!["R, S <r@x.example>".parse().unwrap(), "s@x.example".parse().unwrap()];
-        parts.subject = "Grüße 🎉 '; DROP TABLE emails; --".parse().unwrap();
+        parts.subject = Some("Grüße 🎉 '; DROP TABLE emails; --".parse().unwrap());
         parts.text = Some("tab\t cr\r\n bell\u{7} \u{fffe}\u{10ffff}".to_owned());
         parts.html = Some("<p>{}\\x00 NULL</p>".to_owned());
         parts.tags = vec!["plain".parse().unwrap(), Tag::with_value("kind", "welcome").unwrap()];
@@ -52,6 +52,8 @@ async fn what_was_asked_for_reads_back_word_for_word() {
     });
     let test_key = principal(None, Permission::All, Mode::Test);
     let mut asked = acceptance(&test_key.permit().unwrap(), given.clone());
+    let used = TemplateUsed { id: "tmpl_01h455vb4pex5vsknk084sn02q".parse().unwrap(), version: 7 };
+    asked.consented = test_key.permit().unwrap().consent(given.clone(), Some(used)).unwrap();
     asked.message = (0..1000).map(|_| u8::try_from(entropy.below(256)).unwrap()).collect();
     let message = asked.message.clone();
     let accepted = place.store.email_accept(asked).await.unwrap();
@@ -67,6 +69,7 @@ async fn what_was_asked_for_reads_back_word_for_word() {
     assert_eq!((email.text.as_deref(), email.html.as_deref()), (given.body().text(), given.body().html()));
     assert_eq!(email.summary.tags, given.tags());
     assert_eq!(&email.metadata, given.metadata());
+    assert_eq!(email.template, Some(used));
     assert_eq!((email.priority, email.summary.mode), (Priority::Low, Mode::Test));
     assert_eq!((email.summary.api_key_id, email.summary.created_at), (test_key.key().id, accepted.created_at));
     assert_eq!(place.store.email_raw(&permit, accepted.id).await.unwrap(), Some(Some(message)));

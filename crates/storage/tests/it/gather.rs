@@ -28,7 +28,7 @@ impl HeldUp {
         holder.batch_execute("BEGIN; LOCK TABLE emails").await.unwrap();
         let mut calls = Vec::new();
         for subject in subjects {
-            let (store, subject) = (place.store.clone(), subject.parse().unwrap());
+            let (store, subject) = (place.store.clone(), Some(subject.parse().unwrap()));
             let asked = acceptance(&permit(), draft(|parts| parts.subject = subject));
             calls.push(tokio::spawn(async move { store.email_accept(asked).await }));
             // Each is on its way before the next begins.

@@ -88,6 +88,8 @@ fn bodies() -> Vec<(&'static str, String)> {
         mail("to", json!(["@"])),
         mail("priority", json!("@")),
         mail("tags", json!(["@ @"])),
+        mail("template_id", json!("@")),
+        mail("template_data", json!({"@": "@"})),
         mail("headers", json!({"@": "a\nb"})),
         mail("attachments", json!([{"filename": "a", "content": "@!"}])),
         ("/v1/tenants", json!({"name": "Stray", "@": "@"}).to_string()),

@@ -187,8 +187,7 @@ async fn a_field_that_does_not_exist_is_named_wherever_it_stands() {
     let world = World::start().await;
     let long = "n".repeat(65);
     let cases = [
-        (json!({"template_id": "tmpl_1"}), "template_id".to_owned()),
-        (json!({"template_data": {}}), "template_data".to_owned()),
+        (json!({"template": "tmpl_1"}), "template".to_owned()),
         (json!({"To": "a@x.example"}), "To".to_owned()),
         (json!({"to ": "a@x.example"}), "to ".to_owned()),
         (json!({"body": null}), "body".to_owned()),

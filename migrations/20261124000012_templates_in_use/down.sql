@@ -1,0 +1,1 @@
+ALTER TABLE emails DROP COLUMN template_version, DROP COLUMN template_id;
