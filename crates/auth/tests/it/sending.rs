@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use selfmx_auth::{Authority, Denied, Permission, Principal, needs};
-use selfmx_domain::{Draft, DraftParts, Limits, TemplateUsed, TenantStatus};
+use selfmx_domain::{Draft, DraftParts, Limits, Mode, TemplateUsed, TenantStatus};
 
 use crate::any::{self, NOW};
 use crate::facts;
@@ -76,4 +76,21 @@ fn a_draft_tells_whether_its_tenant_had_a_quota() {
         let permit = any::recognised_in(&authority, tenant).unwrap().permit::<needs::Send>().unwrap();
         assert_eq!(permit.consent(draft("a@x.example"), None).unwrap().is_limited(), limited, "{per_day:?}");
     }
+}
+
+#[test]
+fn what_a_key_may_cancel_or_put_off_is_what_it_could_have_sent() {
+    let (reached, out_of_reach) = (Cell::new(0), Cell::new(0));
+    let strategy = (any::maker(), select(facts::SENDERS.to_vec()), any::mode());
+    let outcome = TestRunner::new(Config::with_cases(4096)).run(&strategy, |(authority, sender, mode)| {
+        let authority = Authority { permissions: Permission::Send.into(), ..authority };
+        let expected = facts::may_send_as(&authority, sender) && (authority.mode == Mode::Live || mode == Mode::Test);
+        let permit = principal(&authority, false, None).permit::<needs::Send>().unwrap();
+        prop_assert_eq!(permit.could_send(&sender.parse().unwrap(), mode), expected);
+        let count = if expected { &reached } else { &out_of_reach };
+        count.set(count.get() + 1);
+        Ok(())
+    });
+    outcome.unwrap();
+    assert!(reached.get() > 400 && out_of_reach.get() > 400, "{} reached, {} not", reached.get(), out_of_reach.get());
 }
