@@ -55,6 +55,7 @@ fn email() -> Value {
         .has("metadata", map_of(string()))
         .has("priority", priority())
         .has("template_id", nullable(id("tmpl")))
+        .has("template_version", nullable(count()))
         .has("scheduled_at", nullable(time()))
         .has("recipients", list(recipient.into_json()))
         .has("events", list(event.into_json()))

@@ -41,22 +41,27 @@ fn email() -> Value {
         .option("content_type", text("A media type; guessed from the name unless given."))
         .option("content_id", text_of(1, 250, "What `cid:` names in the HTML."));
     let header = json!({"type": "object", "additionalProperties": {"type": "string"}});
-    Object::new("An email. At least one of `text` and `html` is needed.")
-        .option("from", said(mailbox(), "Required unless the tenant's settings say it."))
+    let data = json!({"type": "object"});
+    let mut shape = Object::new("An email. At least one of `text` and `html` is needed, or a template, which then gives both.")
+        .option("from", said(mailbox(), "Required unless the template or the tenant's settings say it."))
         .has("to", one_or_many(mailbox()))
         .option("cc", one_or_many(mailbox()))
         .option("bcc", one_or_many(mailbox()))
         .option("reply_to", one_or_many(mailbox()))
-        .has("subject", text_of(1, 998, "No control characters."))
+        .option("subject", text_of(1, 998, "No control characters. Required unless there is a template."))
         .option("text", text("The body as text."))
         .option("html", text("The body as HTML. Alone, a text part is made of it."))
+        .option("template_id", text("The id or the name of the template that says what is not said here."))
+        .option("template_data", said(data, "What the template's variables stand for."))
         .option("headers", said(header, "Further header fields, but for those that the server writes."))
         .option("attachments", list(attachment.into_json()))
         .option("tags", json!({"type": "array", "items": tag(), "maxItems": 10}))
         .option("metadata", said(map_of(string()), "Up to 50 strings of 8 KiB together, to be found again."))
         .option("priority", priority())
         .option("scheduled_at", said(time(), "When to send it, up to 30 days ahead."))
-        .into_json()
+        .into_json();
+    shape["anyOf"] = json!([{"required": ["subject"]}, {"required": ["template_id"]}]);
+    shape
 }
 
 fn accepted(about: &'static str) -> Object {

@@ -75,7 +75,9 @@ fn a_request_s_schema_names_what_its_reader_takes() {
 fn what_is_required_is_asked_for() {
     let schemas = schemas();
     for (name, reader, _) in REQUESTS {
-        let required: Vec<_> = schemas[*name]["required"].as_array().into_iter().flatten().collect();
+        let shape = &schemas[*name];
+        let choices = [shape].into_iter().chain(shape["anyOf"].as_array().into_iter().flatten());
+        let required: Vec<_> = choices.flat_map(|choice| choice["required"].as_array().into_iter().flatten()).collect();
         let refused = reader(b"{}").and_then(|error| error.field().map(str::to_owned));
         assert_eq!(refused.is_some(), !required.is_empty(), "{name}: {refused:?}");
         assert!(refused.is_none_or(|field| required.contains(&&Value::from(field))), "{name}");
