@@ -60,6 +60,17 @@ pub enum Error {
     /// Others changed it at the same time, again and again.
     #[error("this was changed by somebody else at the same time: look at it, and try again")]
     ChangedMeanwhile,
+    /// The place from which a stream of events was to go on is of a state of the database that is gone.
+    #[error(
+        "the stream has begun anew, since the database was restored or another server took its place: open it without `Last-Event-ID`, and look into GET /v1/logs for what happened before"
+    )]
+    StreamReset,
+    /// The tenant has as many streams of events open as it may.
+    #[error("too many event streams of this tenant are open: close one, or try again in a few seconds")]
+    TooManyStreams,
+    /// As many streams of events are open as there may be.
+    #[error("too many event streams are open: try again in a few seconds")]
+    StreamsFull,
     /// The email can be neither canceled nor rescheduled any more.
     #[error(transparent)]
     Unchangeable(#[from] Unchangeable),

@@ -12,6 +12,7 @@ mod audit;
 mod batch;
 mod emails;
 mod error;
+mod event_stream;
 mod failures;
 mod health;
 mod keys;
@@ -39,12 +40,14 @@ use selfmx_domain::{Clock, Entropy, Limits, RateLimit};
 use selfmx_mail::{Relay, RelayTerms, Signer};
 use selfmx_storage::Store;
 
+use self::event_stream::Streams;
 use self::signing::Signers;
 use self::template_cache::TemplateCache;
 pub use audit::Refusal;
 pub use batch::NoneSent;
 pub use emails::RecalledEmail;
 pub use error::Error;
+pub use event_stream::StreamPlace;
 pub use failures::{Failures, TooManyFailures};
 pub use health::{Health, HealthStatus, NotReady};
 pub use keys::{CreatedKey, KeyList};
@@ -94,6 +97,7 @@ pub struct App {
     rates: Rates,
     failures: Failures,
     templates: TemplateCache,
+    streams: Streams,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     draining: AtomicBool,
@@ -119,6 +123,7 @@ impl App {
             rates: Rates::new(),
             failures: Failures::new(parts.failures_per_minute),
             templates: TemplateCache::default(),
+            streams: Streams::default(),
             clock: parts.clock,
             entropy: parts.entropy,
             draining: AtomicBool::new(false),

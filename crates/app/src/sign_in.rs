@@ -54,6 +54,20 @@ impl App {
         Err(SignInError::Address)
     }
 
+    /// Recognises the key once more for what goes on after it was signed in: that counts as no use, and is noted nowhere.
+    ///
+    /// # Errors
+    ///
+    /// As for [`sign_in`](Self::sign_in).
+    pub async fn sign_in_again(&self, secret: &Secret, origin: Arc<Origin>) -> Result<Principal, SignInError> {
+        let (stored, now) = self.key_of(secret).await?;
+        let moment = Moment { now, origin, usual_rate: self.usual_rate };
+        Principal::recognise(secret, &stored, &moment).map_err(|refused| match refused {
+            Refused::Address { .. } => SignInError::Address,
+            _ => Unrecognised.into(),
+        })
+    }
+
     /// The platform's key, acting for a tenant: it may there what a key of that tenant with `*` may.
     ///
     /// # Errors

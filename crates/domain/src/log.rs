@@ -6,7 +6,7 @@ use std::str::FromStr;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::{Address, ApiKeyId, AuditAction, AuditId, EmailId, EventId, EventKind, IdError, Page, Problem};
+use crate::{Address, ApiKeyId, AuditAction, AuditId, EmailId, EventId, EventKind, EventPosition, IdError, Page, Problem};
 
 /// Which entry of the log: an event's id or one of the audit log's. Both sort by time, and so do they together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,33 @@ impl LogFilter {
         };
         wanted && self.email.is_none() && self.to.is_none()
     }
+}
+
+/// Which events of a tenant's are followed; all conditions together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EventFilter {
+    /// Only those of this email.
+    pub email: Option<EmailId>,
+    /// Only those of this kind.
+    pub kind: Option<EventKind>,
+}
+
+impl EventFilter {
+    /// Whether an entry fits.
+    #[must_use]
+    pub fn fits(&self, entry: &LogEntry) -> bool {
+        let is_of_email = self.email.is_none_or(|email| entry.email == Some(email));
+        is_of_email && self.kind.is_none_or(|kind| entry.event == LogEvent::Email(kind))
+    }
+}
+
+/// Events in the order in which they were committed.
+#[derive(Clone, Debug)]
+pub struct FollowedEvents {
+    /// The events, each with the place after it.
+    pub entries: Vec<(EventPosition, LogEntry)>,
+    /// Whether there may be more at once.
+    pub has_more: bool,
 }
 
 /// A page of the log.

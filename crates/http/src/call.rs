@@ -34,6 +34,11 @@ impl<S> Call<S> {
         &self.state
     }
 
+    /// The same, for what goes on after the call.
+    pub(crate) fn shared_state(&self) -> Arc<S> {
+        Arc::clone(&self.state)
+    }
+
     /// The request's headers.
     #[must_use]
     pub const fn headers(&self) -> &HeaderMap {

@@ -213,6 +213,7 @@ impl Failure {
             | Self::TooManyFailures(TooManyFailures { retry_after })
             | Self::QuotaExceeded { retry_after } => Some((RETRY_AFTER, rate_headers::retry_after(*retry_after))),
             Self::Busy | Self::App(Error::IdempotencyInFlight) => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::App(Error::TooManyStreams) => Some((RETRY_AFTER, HeaderValue::from_static("5"))),
             _ if self.code() == ErrorCode::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("5"))),
             _ => None,
         }
@@ -253,7 +254,7 @@ pub(crate) const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::TenantSuspended
         | ErrorCode::TemplateNotAllowed => StatusCode::FORBIDDEN,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::Purged => StatusCode::GONE,
+        ErrorCode::Purged | ErrorCode::StreamReset => StatusCode::GONE,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::IdempotencyConflict | ErrorCode::IdempotencyInFlight | ErrorCode::Conflict => StatusCode::CONFLICT,
@@ -279,6 +280,8 @@ const fn of_denied(denied: &Denied) -> ErrorCode {
 fn of_app(error: &Error) -> ErrorCode {
     match error {
         Error::Purged => ErrorCode::Purged,
+        Error::StreamReset => ErrorCode::StreamReset,
+        Error::TooManyStreams => ErrorCode::RateLimited,
         Error::NotFound => ErrorCode::NotFound,
         Error::Invalid(_) | Error::Grant(GrantError::Invalid { .. } | GrantError::Grace) => ErrorCode::InvalidRequest,
         Error::Grant(GrantError::Revoked) => ErrorCode::Conflict,
@@ -291,7 +294,7 @@ fn of_app(error: &Error) -> ErrorCode {
             ErrorCode::Conflict
         }
         Error::Relay(_) => ErrorCode::RelayFailed,
-        Error::Unavailable { .. } | Error::Unsigned { .. } => ErrorCode::Unavailable,
+        Error::Unavailable { .. } | Error::Unsigned { .. } | Error::StreamsFull => ErrorCode::Unavailable,
         _ => ErrorCode::Internal,
     }
 }

@@ -2,14 +2,16 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::activity::Activity;
 use crate::{Answer, Failure};
@@ -17,12 +19,17 @@ use crate::{Answer, Failure};
 /// How much of a body is handed over at once: so much has to be taken within the idle time-out.
 const PART: usize = 64 * 1024;
 
+/// By which proxies are told to pass on what they get at once.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
 /// An answer: a status, headers and a body, which is JSON but for a message's source.
 #[derive(Debug)]
 pub struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Instead of the body: parts that come one after the other, until the server is to stop at the latest.
+    pub(crate) stream: Option<Receiver<Bytes>>,
 }
 
 impl Reply {
@@ -62,7 +69,13 @@ impl Reply {
     /// `200` with what is the same for everybody.
     pub(crate) fn still(media_type: &'static str, body: &'static str) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
-        Self { status: StatusCode::OK, headers, body: Bytes::from_static(body.as_bytes()) }
+        Self { status: StatusCode::OK, headers, body: Bytes::from_static(body.as_bytes()), stream: None }
+    }
+
+    /// `200` with parts of a media type of their own, that go out as they come; what comes on the way does not wait for more.
+    pub(crate) fn stream(media_type: &'static str, parts: Receiver<Bytes>) -> Self {
+        let reply = Self::new(StatusCode::OK, media_type, Vec::new()).with(BUFFERING, HeaderValue::from_static("no"));
+        Self { stream: Some(parts), ..reply }
     }
 
     pub(crate) fn json<V: Serialize>(status: StatusCode, view: &V) -> Answer {
@@ -86,22 +99,37 @@ impl Reply {
 
     fn new(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(media_type))]);
-        Self { status, headers, body: body.into() }
+        Self { status, headers, body: body.into(), stream: None }
     }
 }
 
 /// A body on its way out, a part at a time, so that a client that takes nothing is noticed.
 pub(crate) struct Outgoing {
-    rest: Bytes,
+    rest: Rest,
     activity: Arc<Activity>,
     /// Given back when the body has gone out, or nobody takes it any more.
     _room: Option<OwnedSemaphorePermit>,
 }
 
+/// What is still to go out.
+enum Rest {
+    Whole(Bytes),
+    /// What comes, until the server is to stop.
+    Stream {
+        parts: Receiver<Bytes>,
+        stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    },
+}
+
 impl Outgoing {
     /// The body `rest` of an answer on the connection with this activity.
     pub(crate) const fn new(rest: Bytes, activity: Arc<Activity>, room: Option<OwnedSemaphorePermit>) -> Self {
-        Self { rest, activity, _room: room }
+        Self { rest: Rest::Whole(rest), activity, _room: room }
+    }
+
+    /// The body of an answer whose parts come one after the other, until `stop`.
+    pub(crate) fn stream(parts: Receiver<Bytes>, activity: Arc<Activity>, stop: CancellationToken) -> Self {
+        Self { rest: Rest::Stream { parts, stop: Box::pin(stop.cancelled_owned()) }, activity, _room: None }
     }
 }
 
@@ -109,21 +137,28 @@ impl Body for Outgoing {
     type Data = Bytes;
     type Error = std::convert::Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let part = match &mut self.rest {
+            Rest::Whole(rest) if rest.is_empty() => None,
+            Rest::Whole(rest) => Some(rest.split_to(rest.len().min(PART))),
+            Rest::Stream { parts, stop } => match stop.as_mut().poll(context) {
+                Poll::Ready(()) => None,
+                Poll::Pending => ready!(parts.poll_recv(context)),
+            },
+        };
         self.activity.note();
-        if self.rest.is_empty() {
-            return Poll::Ready(None);
-        }
-        let take = self.rest.len().min(PART);
-        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(take)))))
+        Poll::Ready(part.map(|part| Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
+        matches!(&self.rest, Rest::Whole(rest) if rest.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(u64::try_from(self.rest.len()).unwrap_or(u64::MAX))
+        match &self.rest {
+            Rest::Whole(rest) => SizeHint::with_exact(u64::try_from(rest.len()).unwrap_or(u64::MAX)),
+            Rest::Stream { .. } => SizeHint::new(),
+        }
     }
 }
 

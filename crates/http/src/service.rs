@@ -190,12 +190,21 @@ impl<S: Doorkeeper> Connection<S> {
     }
 
     fn outgoing(&self, reply: Reply, room: Option<OwnedSemaphorePermit>, method: &Method) -> Response<Outgoing> {
-        let Reply { status, mut headers, mut body } = reply;
-        if *method == Method::HEAD {
-            headers.insert(CONTENT_LENGTH, body.len().into());
-            body.clear();
-        }
-        let mut response = Response::new(Outgoing::new(body, Arc::clone(&self.activity), room));
+        let Reply { status, mut headers, mut body, stream } = reply;
+        let activity = Arc::clone(&self.activity);
+        let outgoing = match stream {
+            Some(parts) if *method != Method::HEAD => Outgoing::stream(parts, activity, self.shared.drain.clone()),
+            _ => {
+                if *method == Method::HEAD && stream.is_none() {
+                    headers.insert(CONTENT_LENGTH, body.len().into());
+                }
+                if *method == Method::HEAD {
+                    body.clear();
+                }
+                Outgoing::new(body, activity, room)
+            }
+        };
+        let mut response = Response::new(outgoing);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response
@@ -203,7 +212,7 @@ impl<S: Doorkeeper> Connection<S> {
 
     /// The answer where the runtime stopped the work: the server is at its end.
     fn stopped(&self) -> Response<Outgoing> {
-        let reply = Reply { status: StatusCode::SERVICE_UNAVAILABLE, headers: HeaderMap::new(), body: Default::default() };
+        let reply = Reply { status: StatusCode::SERVICE_UNAVAILABLE, headers: HeaderMap::new(), body: Default::default(), stream: None };
         self.outgoing(reply, None, &Method::GET)
     }
 }

@@ -3,7 +3,7 @@
 use selfmx_app::App;
 use selfmx_domain::AuditAction as Action;
 
-use crate::routes::{audit, batch, docs, emails, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, usage};
+use crate::routes::{audit, batch, docs, emails, events, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, usage};
 use crate::{Route, RouteInfo};
 
 /// The route table.
@@ -33,6 +33,7 @@ fn own() -> Vec<Route<App>> {
         Route::patch("/v1/emails/{id}", emails::reschedule),
         Route::post("/v1/emails/{id}/cancel", emails::cancel),
         Route::get("/v1/logs", logs::list).with_parameters(logs::LIST),
+        Route::get("/v1/events/stream", events::stream).with_parameters(events::STREAM),
         Route::post("/v1/suppressions", suppressions::create).audited(Action::SuppressionCreate),
         Route::get("/v1/suppressions", suppressions::list).with_parameters(suppressions::LIST).audited(Action::SuppressionRead),
         Route::get("/v1/suppressions/{address}", suppressions::find).audited(Action::SuppressionRead),
@@ -72,6 +73,7 @@ fn of_tenant() -> Vec<Route<App>> {
         Route::patch("/v1/tenants/{tenant_id}/emails/{id}", emails::reschedule).for_tenant(),
         Route::post("/v1/tenants/{tenant_id}/emails/{id}/cancel", emails::cancel).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/logs", logs::list).with_parameters(logs::LIST).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/events/stream", events::stream).with_parameters(events::STREAM).for_tenant(),
         Route::post("/v1/tenants/{tenant_id}/suppressions", suppressions::create).audited(Action::SuppressionCreate).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/suppressions", suppressions::list)
             .with_parameters(suppressions::LIST)
@@ -160,6 +162,7 @@ mod tests {
                 ("PATCH", "/v1/emails/{id}", Access::Permission(Permission::Send)),
                 ("POST", "/v1/emails/{id}/cancel", Access::Permission(Permission::Send)),
                 ("GET", "/v1/logs", Access::Permission(Permission::LogsRead)),
+                ("GET", "/v1/events/stream", Access::Permission(Permission::LogsRead)),
                 ("POST", "/v1/suppressions", Access::Permission(Permission::SuppressionsWrite)),
                 ("GET", "/v1/suppressions", Access::Permission(Permission::SuppressionsRead)),
                 ("GET", "/v1/suppressions/{address}", Access::Permission(Permission::SuppressionsRead)),
@@ -193,6 +196,7 @@ mod tests {
                 ("PATCH", "/v1/tenants/{tenant_id}/emails/{id}", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/emails/{id}/cancel", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/logs", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/events/stream", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/suppressions", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/suppressions", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/suppressions/{address}", Access::Platform(Permission::All)),

@@ -44,6 +44,7 @@ mod email_rows;
 mod emails;
 mod erase;
 mod error;
+mod event_stream;
 mod fault;
 mod health;
 mod hold;

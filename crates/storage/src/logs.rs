@@ -30,20 +30,22 @@ ORDER BY email_id DESC LIMIT 10000) AS newest) AS t JOIN events e ON e.email_id 
 /// The binds, all of them in each statement.
 const NAMED: &str = "WITH named AS (SELECT $4::text, $5::uuid, $6::uuid, $7::text, $8::timestamptz, $9::timestamptz) ";
 
-const SHOWN: &str = "SELECT w.id, w.email_id, w.kind, w.at, w.ordinal, w.attempt, w.response, w.duration_ms, m.api_key_id, \
+/// What is shown of the events `w`, each with the key `m` of its email.
+pub(crate) const COLUMNS: &str = "w.id, w.email_id, w.kind, w.at, w.ordinal, w.attempt, w.response, w.duration_ms, m.api_key_id, \
 CASE WHEN w.ordinal IS NULL THEN (SELECT min(r.address) FROM recipients r WHERE r.email_id = w.email_id HAVING count(*) = 1) \
-ELSE (SELECT r.address FROM recipients r WHERE r.email_id = w.email_id AND r.ordinal = w.ordinal) END AS recipient FROM (";
+ELSE (SELECT r.address FROM recipients r WHERE r.email_id = w.email_id AND r.ordinal = w.ordinal) END AS recipient";
 
 /// The email's key is looked up for one event after the other, so that they stay in order.
-const FITTING: &str = " CROSS JOIN LATERAL (SELECT (SELECT m.api_key_id FROM emails m WHERE m.tenant_id = $1 AND m.id = w.email_id) AS api_key_id OFFSET 0) AS m \
-WHERE ($4::text IS NULL OR EXISTS (SELECT 1 FROM recipients r WHERE r.email_id = w.email_id AND r.address = $4 AND r.ordinal = coalesce(w.ordinal, r.ordinal))) \
+pub(crate) const WITH_KEY: &str = " CROSS JOIN LATERAL (SELECT (SELECT m.api_key_id FROM emails m WHERE m.tenant_id = $1 AND m.id = w.email_id) AS api_key_id OFFSET 0) AS m ";
+
+const FITTING: &str = "WHERE ($4::text IS NULL OR EXISTS (SELECT 1 FROM recipients r WHERE r.email_id = w.email_id AND r.address = $4 AND r.ordinal = coalesce(w.ordinal, r.ordinal))) \
 AND ($6::uuid IS NULL OR m.api_key_id = $6) AND ($7::text IS NULL OR w.kind = $7) AND ($8::timestamptz IS NULL OR w.at >= $8) \
 AND ($9::timestamptz IS NULL OR w.at < $9) ORDER BY w.id DESC LIMIT ";
 
 #[derive(QueryableByName)]
-struct EventRow {
+pub(crate) struct EventRow {
     #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
+    pub(crate) id: Uuid,
     #[diesel(sql_type = SqlUuid)]
     email_id: Uuid,
     #[diesel(sql_type = Text)]
@@ -155,7 +157,7 @@ impl Binds {
     }
 
     async fn events(&self, connection: &mut AsyncPgConnection, rows: i64) -> QueryResult<Vec<EventRow>> {
-        let sql = format!("{NAMED}{SHOWN}{}{FITTING}{rows}", self.walk());
+        let sql = format!("{NAMED}SELECT {COLUMNS} FROM ({}{WITH_KEY}{FITTING}{rows}", self.walk());
         self.bound(sql).load(connection).await
     }
 
@@ -205,7 +207,7 @@ impl Binds {
 }
 
 impl EventRow {
-    fn into_entry(self) -> Result<LogEntry, Error> {
+    pub(crate) fn into_entry(self) -> Result<LogEntry, Error> {
         let recipient = self.recipient.map(|address| address.parse().or(Err(Error::Unreadable("recipients.address"))));
         Ok(LogEntry {
             id: LogId::Event(EventId::from_uuid(self.id)),

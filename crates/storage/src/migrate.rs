@@ -7,7 +7,7 @@ use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use crate::address::{DatabaseAddress, reason};
-use crate::{Error, pool};
+use crate::{Error, event_stream, pool};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 
@@ -29,7 +29,9 @@ pub async fn migrate(address: &DatabaseAddress) -> Result<usize, Error> {
     diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(LOCK).execute(&mut connection).await?;
     let mut harness = AsyncMigrationHarness::new(connection);
     let run = tokio::task::block_in_place(|| harness.run_pending_migrations(MIGRATIONS).map(|run| run.len()));
-    run.map_err(|error| Error::Migration(error.to_string()))
+    let run = run.map_err(|error| Error::Migration(error.to_string()))?;
+    event_stream::begin_anew_if_moved(&mut harness.into_inner()).await?;
+    Ok(run)
 }
 
 /// The newest version that this binary knows.

@@ -52,6 +52,7 @@ codes! {
     TemplateNotAllowed = "template_not_allowed", "The API key may not use this template";
     NotFound = "not_found", "There is nothing here, or nothing that the API key may see";
     Purged = "purged", "The message was deleted because it was old";
+    StreamReset = "stream_reset", "The place from which a stream of events was to go on is gone: it begins anew";
     MethodNotAllowed = "method_not_allowed", "The path exists, but not with this method";
     RequestTimeout = "request_timeout", "The request did not arrive in time";
     IdempotencyConflict = "idempotency_conflict", "The `Idempotency-Key` was used for another request within 24 hours";

@@ -22,6 +22,7 @@ mod delivery;
 mod described;
 mod dkim;
 mod emails;
+mod event_stream;
 mod forms;
 mod health;
 mod home;

@@ -59,8 +59,9 @@ fn written(route: &RouteInfo, operation: &Operation, shared: &mut Map<String, Va
     let tag = if for_tenant { "Tenants" } else { operation.tag };
     let in_path = parameters::names_of(route.pattern).filter_map(parameters::of_path);
     let in_query = route.parameters.iter().filter_map(|name| parameters::of_query(name, route.pattern));
-    let header = operation.idempotent.then(parameters::idempotency_key);
-    let parameters: Vec<_> = in_path.chain(in_query).chain(header).collect();
+    let repeated = operation.idempotent.then(parameters::idempotency_key);
+    let resumed = operation.resumable.then(parameters::last_event_id);
+    let parameters: Vec<_> = in_path.chain(in_query).chain(repeated).chain(resumed).collect();
     let responses = responses::responses(route, operation, shared);
     let mut written = Map::from_iter([
         ("operationId".to_owned(), id.into()),

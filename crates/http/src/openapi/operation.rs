@@ -21,6 +21,8 @@ pub(crate) struct Operation {
     pub(crate) errors: &'static [ErrorCode],
     /// Whether it takes an `Idempotency-Key`.
     pub(crate) idempotent: bool,
+    /// Whether it takes a `Last-Event-ID`.
+    pub(crate) resumable: bool,
 }
 
 /// What an answer is.
@@ -55,7 +57,7 @@ impl Operation {
 
     const fn new(method: &'static str, pattern: &'static str, id: &'static str, summary: &'static str) -> Self {
         let (body, answers, errors): (_, &[_], &[_]) = (None, &[], &[]);
-        Self { method, pattern, id, tag: "", summary, body, body_optional: false, answers, errors, idempotent: false }
+        Self { method, pattern, id, tag: "", summary, body, body_optional: false, answers, errors, idempotent: false, resumable: false }
     }
 
     /// It takes a body of this shape.
@@ -76,6 +78,11 @@ impl Operation {
     /// It answers with these codes as well.
     pub(crate) const fn fails(self, errors: &'static [ErrorCode]) -> Self {
         Self { errors, ..self }
+    }
+
+    /// It takes a `Last-Event-ID`.
+    pub(crate) const fn resumable(self) -> Self {
+        Self { resumable: true, ..self }
     }
 
     /// It takes an `Idempotency-Key`.

@@ -21,6 +21,7 @@ pub(super) fn of_query(name: &str, pattern: &str) -> Option<Value> {
         "api_key_id" if pattern.ends_with("/logs") => (text, "Emails that this key sent, and what it did."),
         "api_key_id" => (text, "What this key did."),
         "event" => (text, "Events of this kind alone."),
+        "follow" => (json!({"type": "boolean", "default": true}), "`false`: the stream ends when all that has happened is read."),
         "reason" => (words(&["bounce", "complaint", "manual"]), "Those for this reason alone."),
         "include" => (words(&["revoked"]), "`revoked`: those that are valid no more as well."),
         "mode" => (words(&["strict", "permissive"]), "`strict`, the default: all or none. `permissive`: those that can be sent."),
@@ -53,6 +54,14 @@ pub(super) fn of_path(name: &str) -> Option<Value> {
 /// The names in a pattern, in their order.
 pub(super) fn names_of(pattern: &str) -> impl Iterator<Item = &str> {
     pattern.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+}
+
+/// The header by which a stream goes on.
+pub(super) fn last_event_id() -> Value {
+    json!({
+        "name": "Last-Event-ID", "in": "header", "required": false, "schema": {"type": "string", "pattern": "^([0-9a-f]{20}\\.[0-9a-f]{1,16}\\.[0-9a-f]{32})?$"},
+        "description": "The last `id` that the stream gave: it goes on after that event. Without it, it begins with what happens from now on."
+    })
 }
 
 /// The header by which a repetition is recognised.

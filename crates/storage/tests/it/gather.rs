@@ -109,7 +109,8 @@ async fn whoever_gives_up_takes_nobody_with_it() {
     held_up.calls.iter().step_by(2).for_each(JoinHandle::abort);
     let answers = held_up.released().await;
     assert!(answers.len() == 10 && answers.iter().all(Result::is_ok), "{answers:?}");
-    assert_eq!(place.rows().await, "20 20 20 20 20");
+    // The statements of those who gave up are finished in the background.
+    timeout(LONG, async { while place.rows().await != "20 20 20 20 20" {} }).await.expect("all are accepted");
 }
 
 /// A node that stops has answered all that it took: nobody waits for an answer that does not come.

@@ -11,6 +11,7 @@
 mod accept;
 mod emails;
 mod erase;
+mod event_stream;
 mod fault;
 mod gather;
 mod health;

@@ -1,7 +1,7 @@
 //! Statements are planned once and used for long: what they read must not grow with the tables.
 
 use selfmx_auth::Principal;
-use selfmx_domain::{EmailFilter, LogFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile};
+use selfmx_domain::{EmailFilter, EventPosition, LogFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile};
 use selfmx_storage::{Erasing, Lease, PoolSettings, Store};
 use tokio::time::timeout;
 
@@ -85,6 +85,16 @@ async fn an_idle_tenant_s_lists_read_nobody_else_s_rows() {
         drop(one);
         let read = blocks_read_in_the_end(&place).await - before;
         assert!(read < 500, "{read} blocks were read to show {shown} of the log");
+        let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
+        let last = one.event_place(&reader.permit().unwrap()).await.unwrap();
+        let before = blocks_read(&place).await;
+        for at in [EventPosition { xact: 0, ..last }, last] {
+            one.event_place(&reader.permit().unwrap()).await.unwrap();
+            one.event_follow(&reader.permit().unwrap(), at).await.unwrap().unwrap();
+        }
+        drop(one);
+        let read = blocks_read_in_the_end(&place).await - before;
+        assert!(read < 900, "{read} blocks were read to follow events");
     }
 }
 

@@ -31,6 +31,9 @@ const NEVER: &str = ".never@";
 /// Patterns that begin so and go on are what a tenant has, for the platform; the same as what its own keys find without the beginning.
 const UNDER_TENANT: &str = "/v1/tenants/{tenant_id}/";
 
+/// The end of the path of what goes on for as long as it is listened to.
+const STREAM: &str = "/events/stream";
+
 /// Whose each template is that was made.
 static TEMPLATES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
@@ -170,5 +173,7 @@ pub(crate) fn has_id(pattern: &str) -> bool {
 /// The path of a pattern with this id, or with that of a tenant and of something in it.
 pub(crate) fn path(pattern: &str, id: &str) -> String {
     let (tenant, id) = id.split_once(IN).unwrap_or((id, id));
+    // Unless told otherwise it has no end.
+    let pattern = if pattern.ends_with(STREAM) { format!("{pattern}?follow=false") } else { pattern.to_owned() };
     pattern.replace("{id}", id).replace("{version}", "1").replace("{address}", id).replace("{tenant_id}", tenant)
 }

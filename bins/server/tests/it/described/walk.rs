@@ -155,6 +155,11 @@ fn path(dice: &Dice, made: &Made, pattern: &str) -> String {
 fn query(dice: &Dice, operation: &'static Value) -> String {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     for parameter in operation["parameters"].as_array().into_iter().flatten().map(resolved).filter(|parameter| parameter["in"] == "query") {
+        // What goes on for as long as it is listened to is told to end.
+        if parameter["name"] == "follow" {
+            pairs.append_pair("follow", "false");
+            continue;
+        }
         if dice.one_in(5) {
             let value = value(dice, &parameter["schema"], 0);
             pairs.append_pair(parameter["name"].as_str().unwrap(), value.as_str().unwrap_or(&value.to_string()));

@@ -1,8 +1,8 @@
 //! Sending, reading, and not writing to somebody again.
 
 use selfmx_wire::ErrorCode::{
-    Conflict, IdempotencyConflict, IdempotencyInFlight, InvalidIdempotencyKey, Purged, QuotaExceeded, SenderNotAllowed, TemplateNotAllowed,
-    TenantSuspended,
+    Conflict, IdempotencyConflict, IdempotencyInFlight, InvalidIdempotencyKey, Purged, QuotaExceeded, SenderNotAllowed, StreamReset,
+    TemplateNotAllowed, TenantSuspended,
 };
 
 use crate::openapi::Operation;
@@ -47,6 +47,14 @@ pub(super) const READING: &[Operation] = &[
         .answers(&[(200, Other("message/rfc822"))])
         .fails(&[Purged]),
     Operation::get("/v1/logs", "listLog", "List what happened to emails, and what a key did").answers(&[(200, Json("LogEntryList"))]),
+    Operation::get(
+        "/v1/events/stream",
+        "streamEvents",
+        "Tell what happens to emails as it happens: server-sent events, each with an entry of the log",
+    )
+    .answers(&[(200, Other("text/event-stream"))])
+    .fails(&[StreamReset])
+    .resumable(),
 ];
 
 pub(super) const SUPPRESSIONS: &[Operation] = &[
