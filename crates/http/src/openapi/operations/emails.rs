@@ -2,7 +2,7 @@
 
 use selfmx_wire::ErrorCode::{
     Conflict, IdempotencyConflict, IdempotencyInFlight, InvalidIdempotencyKey, Purged, QuotaExceeded, SenderNotAllowed, StreamReset,
-    TemplateNotAllowed, TenantSuspended,
+    TemplateError, TemplateNotAllowed, TenantSuspended,
 };
 
 use crate::openapi::Operation;
@@ -11,6 +11,7 @@ use crate::openapi::operation::Content::{Json, Other};
 /// Why an email may not be sent.
 const REFUSED: &[selfmx_wire::ErrorCode] = &[
     SenderNotAllowed,
+    TemplateError,
     TemplateNotAllowed,
     TenantSuspended,
     QuotaExceeded,
