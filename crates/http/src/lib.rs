@@ -40,6 +40,7 @@ mod client_address;
 mod connection;
 mod cors;
 mod credentials;
+mod docs;
 mod doorkeeper;
 mod event_text;
 mod failure;

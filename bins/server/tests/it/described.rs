@@ -139,6 +139,22 @@ async fn the_description_is_served_to_anybody_and_is_that_of_the_route_table() {
     assert_eq!(answer.json(), *document());
 }
 
+#[tokio::test]
+async fn an_error_says_where_it_is_explained_and_there_it_is() {
+    let world = World::start().await;
+    let error = world.server.ask("GET", "/v1/emails", None, None).await.json()["error"].clone();
+    let (path, anchor) = error["docs"].as_str().unwrap().split_once('#').unwrap();
+    for path in [path, "/docs"] {
+        let page = world.server.ask("GET", path, None, None).await;
+        assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'") && page.header("x-content-type-options") == Some("nosniff"), "{policy}");
+        let html = String::from_utf8(page.body.to_vec()).unwrap();
+        assert!(html.contains(&format!("id=\"{anchor}\"")) || path == "/docs", "{anchor}");
+        assert!(html.contains(&format!("#{anchor}\"")) || path != "/docs", "{anchor}");
+    }
+}
+
 #[test]
 fn what_is_not_as_described_is_found() {
     let key = &document()["components"]["schemas"]["KeyRevoked"];

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::Named;
 use super::shape::{
-    Object, always, count, flag, id, list, mailbox, map_of, named, nullable, one_or_many, said, some, string, text, text_of, time, word,
+    Object, always, count, flag, id, list, mailbox, map_of, named, nullable, one_or_many, said, some, string, text, text_of, time, with,
+    word,
 };
 use crate::SendBatch;
 
@@ -42,7 +43,7 @@ fn email() -> Value {
         .option("content_id", text_of(1, 250, "What `cid:` names in the HTML."));
     let header = json!({"type": "object", "additionalProperties": {"type": "string"}});
     let data = json!({"type": "object"});
-    let mut shape = Object::new("An email. At least one of `text` and `html` is needed, or a template, which then gives both.")
+    let shape = Object::new("An email. At least one of `text` and `html` is needed, or a template, which then gives both.")
         .option("from", said(mailbox(), "Required unless the template or the tenant's settings say it."))
         .has("to", one_or_many(mailbox()))
         .option("cc", one_or_many(mailbox()))
@@ -60,8 +61,7 @@ fn email() -> Value {
         .option("priority", priority())
         .option("scheduled_at", said(time(), "When to send it, up to 30 days ahead."))
         .into_json();
-    shape["anyOf"] = json!([{"required": ["subject"]}, {"required": ["template_id"]}]);
-    shape
+    with(shape, "anyOf", json!([{"required": ["subject"]}, {"required": ["template_id"]}]))
 }
 
 fn accepted(about: &'static str) -> Object {

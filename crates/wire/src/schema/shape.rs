@@ -150,7 +150,7 @@ pub(super) fn nullable(shape: Value) -> Value {
 }
 
 /// The same shape with this keyword.
-fn with(mut shape: Value, keyword: &str, value: Value) -> Value {
+pub(super) fn with(mut shape: Value, keyword: &str, value: Value) -> Value {
     if let Some(members) = shape.as_object_mut() {
         members.insert(keyword.to_owned(), value);
     }

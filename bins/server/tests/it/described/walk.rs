@@ -69,7 +69,7 @@ fn value(dice: &Dice, schema: &'static Value, depth: usize) -> Value {
             .pick(&[Value::Null, json!(true), json!(-1), json!(1.5), json!("x"), json!([]), json!({}), json!([[]]), json!({"x": {}})])
             .clone();
     }
-    if let Some(choices) = schema["anyOf"].as_array() {
+    if let Some(choices) = schema["anyOf"].as_array().filter(|_| schema.get("type").is_none()) {
         return value(dice, dice.pick(choices), depth + 1);
     }
     if let Some(words) = schema["enum"].as_array() {
@@ -165,7 +165,8 @@ fn query(dice: &Dice, operation: &'static Value) -> String {
             pairs.append_pair(parameter["name"].as_str().unwrap(), value.as_str().unwrap_or(&value.to_string()));
         }
     }
-    if dice.one_in(40) {
+    // A stream does not end, so that it is asked for in vain.
+    if dice.one_in(40) || operation["responses"]["200"]["content"].get("text/event-stream").is_some() {
         pairs.append_pair("unknown", "x");
     }
     pairs.finish()

@@ -3,6 +3,7 @@
 use selfmx_metrics::Exposition;
 use selfmx_wire::ErrorCode::{InvalidApiKey, MissingApiKey, RelayFailed};
 
+use crate::docs;
 use crate::openapi::Operation;
 use crate::openapi::operation::Content::{Json, Other};
 
@@ -14,6 +15,9 @@ pub(super) const SERVER: &[Operation] = &[
         .answers(&[(200, Other(Exposition::MEDIA_TYPE))])
         .fails(&[MissingApiKey, InvalidApiKey]),
     Operation::get("/openapi.json", "findOpenApi", "Show this document").answers(&[(200, Json("OpenApi"))]),
+    Operation::get("/docs", "readReference", "Read this document as a page").answers(&[(200, Other(docs::MEDIA_TYPE))]),
+    Operation::get("/docs/errors", "readErrors", "Read what each error means, and what to do about it")
+        .answers(&[(200, Other(docs::MEDIA_TYPE))]),
     Operation::get("/v1/audit-logs", "listAuditLog", "List changes, and management calls that were refused")
         .answers(&[(200, Json("AuditEntryList"))]),
     Operation::post("/v1/test-smtp", "testRelay", "Ask the relay whether it would take mail")
