@@ -1,6 +1,6 @@
 //! Sending as somebody: a draft that its key and its tenant consent to.
 
-use selfmx_domain::{Address, ApiKeyId, Draft, Mode, TemplateId, TemplateUsed, Tenant, TenantId};
+use selfmx_domain::{Address, ApiKeyId, Draft, Mode, TemplateId, TemplateUsed, Tenant, TenantId, TraceId};
 
 use crate::{Allowed, Denied, Permit, needs};
 
@@ -15,6 +15,7 @@ pub struct Consented {
     key: ApiKeyId,
     mode: Mode,
     limited: bool,
+    trace: Option<TraceId>,
 }
 
 impl Consented {
@@ -53,6 +54,12 @@ impl Consented {
     pub const fn is_limited(&self) -> bool {
         self.limited
     }
+
+    /// The trace that the request to send it belongs to.
+    #[must_use]
+    pub const fn trace(&self) -> Option<TraceId> {
+        self.trace
+    }
 }
 
 impl Permit<needs::Send> {
@@ -69,7 +76,8 @@ impl Permit<needs::Send> {
         }
         self.check_template(template.map(|template| template.id))?;
         let limited = tenant.profile.daily_limit().is_some();
-        Ok(Consented { draft, template, tenant: self.tenant(), key: self.key_id(), mode: self.mode(), limited })
+        let (tenant, key, mode, trace) = (self.tenant(), self.key_id(), self.mode(), self.origin().trace);
+        Ok(Consented { draft, template, tenant, key, mode, limited, trace })
     }
 
     /// Checks whether the holder may send by this template, before anything is made of it: whoever may not learns nothing of it, not even whether there is

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use selfmx_domain::TraceId;
+
 use crate::Secret;
 
 /// Where a request comes from.
@@ -13,6 +15,8 @@ pub struct Origin {
     pub user_agent: Option<String>,
     /// The id under which the request stands in the log.
     pub request_id: String,
+    /// The trace that the request belongs to.
+    pub trace: Option<TraceId>,
 }
 
 impl Origin {
@@ -27,7 +31,14 @@ impl Origin {
             address: address.to_canonical(),
             user_agent: user_agent.map(shown).filter(|text| !text.is_empty() && !Secret::is_in(text)),
             request_id: request_id.to_owned(),
+            trace: None,
         }
+    }
+
+    /// The same as a part of a trace.
+    #[must_use]
+    pub fn traced(self, trace: TraceId) -> Self {
+        Self { trace: Some(trace), ..self }
     }
 }
 

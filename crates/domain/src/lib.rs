@@ -63,6 +63,7 @@ mod template;
 mod tenant;
 mod tenant_relay;
 mod text;
+mod trace;
 mod usage;
 mod webhook_retry;
 mod webhook_secret;
@@ -99,6 +100,7 @@ pub use template::{Template, TemplateChange, TemplateContent, TemplateKey, Templ
 pub use tenant::{NewTenant, SenderDefaults, Tenant, TenantChange, TenantProfile, TenantStatus};
 pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantRelay};
 pub use text::{Subject, is_control};
+pub use trace::TraceId;
 pub use usage::{Month, TenantUsage};
 pub use webhook_retry::{PostOutcome, WebhookRetry};
 pub use webhook_secret::WebhookSecret;

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::net::IpAddr;
 
 use hyper::{Method, StatusCode};
+use selfmx_domain::TraceId;
 use tokio::time::Instant;
 
 use crate::Failure;
@@ -13,7 +14,14 @@ use crate::service::Known;
 pub(crate) const NOWHERE: &str = "-";
 
 /// One request. Each value is from a list of ours, a number, or checked to be visible ASCII.
-pub(crate) fn line((method, route): (&str, &str), known: &Known, status: StatusCode, begin: Instant, client: IpAddr, request_id: &str) {
+pub(crate) fn line(
+    (method, route): (&str, &str),
+    known: &Known,
+    status: StatusCode,
+    begin: Instant,
+    client: IpAddr,
+    (request_id, trace): (&str, TraceId),
+) {
     tracing::info!(
         method,
         route,
@@ -22,6 +30,7 @@ pub(crate) fn line((method, route): (&str, &str), known: &Known, status: StatusC
         key_id = known.key.map(tracing::field::display),
         client = %client,
         request_id,
+        trace_id = %trace,
         "request"
     );
 }

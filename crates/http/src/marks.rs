@@ -3,7 +3,7 @@
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 use selfmx_auth::Secret;
-use selfmx_domain::{Clock, Entropy, RequestId};
+use selfmx_domain::{Clock, Entropy, RequestId, TraceId};
 
 /// The header of the request id, in requests and answers.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -24,19 +24,14 @@ fn is_kept(id: &str) -> bool {
     (1..=MAX_ID_OCTETS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) && !Secret::is_in(id)
 }
 
-/// The trace id of a `traceparent` header (W3C Trace Context, version 00 and later).
-pub(crate) fn trace_id(headers: &HeaderMap) -> Option<&str> {
-    let text = headers.get(TRACEPARENT)?.to_str().ok()?;
-    let mut parts = text.split('-');
-    let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let well_formed = is_hex(version, 2) && is_hex(trace, 32) && is_hex(parent, 16) && is_hex(flags, 2);
-    let known = version != "ff" && (version != "00" || parts.next().is_none());
-    let named = [trace, parent].iter().all(|id| id.bytes().any(|byte| byte != b'0'));
-    (well_formed && known && named).then_some(trace)
-}
-
-fn is_hex(text: &str, length: usize) -> bool {
-    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+/// The trace that a request belongs to: the one that its one `traceparent` names (W3C Trace Context), else a new one.
+pub(crate) fn trace(headers: &HeaderMap, entropy: &dyn Entropy) -> TraceId {
+    let mut given = headers.get_all(TRACEPARENT).iter();
+    let named = match (given.next(), given.next()) {
+        (Some(value), None) => value.to_str().ok().and_then(TraceId::of_traceparent),
+        _ => None,
+    };
+    named.unwrap_or_else(|| TraceId::generate(entropy))
 }
 
 #[cfg(test)]
@@ -87,24 +82,18 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_id_is_read_from_a_well_formed_traceparent() {
-        let trace = |value: &str| {
-            let headers = HeaderMap::from_iter([(TRACEPARENT, value.parse().unwrap())]);
-            trace_id(&headers).map(str::to_owned)
+    fn a_request_without_one_good_trace_begins_one() {
+        let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let of = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(TRACEPARENT, value.parse().unwrap());
+            }
+            trace(&headers, &Fixed).to_string()
         };
-        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(trace(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
-        assert_eq!(trace(&format!("01-{id}-00f067aa0ba902b7-01-more")).as_deref(), Some(id));
-        for text in [
-            String::new(),
-            format!("00-{id}-00f067aa0ba902b7"),
-            format!("00-{id}-00f067aa0ba902b7-01-more"),
-            format!("ff-{id}-00f067aa0ba902b7-01"),
-            format!("00-{id}-0000000000000000-01"),
-            format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32)),
-            format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()),
-        ] {
-            assert_eq!(trace(&text), None, "{text}");
+        assert_eq!(of(&[given]), "4bf92f3577b34da6a3ce929d0e0e4736");
+        for values in [&[][..], &["canary"], &[given, given]] {
+            assert_eq!(of(values), "01".repeat(16), "{values:?}");
         }
     }
 }

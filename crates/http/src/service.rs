@@ -12,7 +12,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use selfmx_app::{Refusal, Standing};
 use selfmx_auth::{Origin, Principal};
-use selfmx_domain::{ApiKeyId, is_id};
+use selfmx_domain::{ApiKeyId, TraceId, is_id};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -70,13 +70,14 @@ impl<S: Doorkeeper> Connection<S> {
             async move {
                 let begin = Instant::now();
                 let id = marks::request_id(&head.headers, connection.shared.state.clock(), connection.shared.state.entropy());
-                let span = tracing::info_span!("request", request_id = %id, trace_id = marks::trace_id(&head.headers));
+                let trace = marks::trace(&head.headers, connection.shared.state.entropy());
+                let span = tracing::info_span!("request", request_id = %id, trace_id = %trace);
                 let refused = match (fault, &place) {
                     (Some(fault), _) => Some(fault.into()),
                     (None, Err(_)) => Some(Failure::Busy),
                     (None, Ok(_)) => None,
                 };
-                let response = connection.logged(begin, &id, head, body, refused).instrument(span).await;
+                let response = connection.logged(begin, (&id, trace), head, body, refused).instrument(span).await;
                 drop((work, place));
                 response
             }
@@ -85,15 +86,23 @@ impl<S: Doorkeeper> Connection<S> {
     }
 
     /// The answer with all that every answer has, and its line in the log.
-    async fn logged(&self, begin: Instant, id: &str, head: Parts, body: Incoming, refused: Option<Failure>) -> Response<Outgoing> {
+    async fn logged(
+        &self,
+        begin: Instant,
+        (id, trace): (&str, TraceId),
+        head: Parts,
+        body: Incoming,
+        refused: Option<Failure>,
+    ) -> Response<Outgoing> {
         let (method, origin) = (head.method.clone(), head.headers.get(ORIGIN).cloned());
         let client = client_address(self.peer, &head.headers, &self.shared.settings.trusted_proxies);
         let mut known = Known::default();
         let answer = match refused {
             Some(failure) => Err(failure),
-            None => {
-                AssertUnwindSafe(self.handled(head, body, (client, id), &mut known)).catch_unwind().await.unwrap_or(Err(Failure::Panicked))
-            }
+            None => AssertUnwindSafe(self.handled(head, body, (client, id, trace), &mut known))
+                .catch_unwind()
+                .await
+                .unwrap_or(Err(Failure::Panicked)),
         };
         // What a client does not take is to fill no more memory than there is room.
         let held = answer.and_then(|reply| reply.hold(&self.shared.answers).map(|room| (reply, room)));
@@ -108,7 +117,7 @@ impl<S: Doorkeeper> Connection<S> {
         }
         let route = (access_log::name(&method), known.pattern.unwrap_or(access_log::NOWHERE));
         self.shared.counts.answered(route, reply.status, begin.elapsed());
-        access_log::line(route, &known, reply.status, begin, client, id);
+        access_log::line(route, &known, reply.status, begin, client, (id, trace));
         cors::admit(&mut reply.headers, origin.as_ref(), &self.shared.settings.cors_origins);
         if let Ok(id) = HeaderValue::from_str(id) {
             reply = reply.with(marks::REQUEST_ID, id);
@@ -117,7 +126,7 @@ impl<S: Doorkeeper> Connection<S> {
     }
 
     /// From the head to the handler, in the contract's order of checks.
-    async fn handled(&self, head: Parts, body: Incoming, from: (IpAddr, &str), known: &mut Known) -> Answer {
+    async fn handled(&self, head: Parts, body: Incoming, from: (IpAddr, &str, TraceId), known: &mut Known) -> Answer {
         host::check(&head)?;
         if head.method == Method::OPTIONS && head.uri.path() == "*" {
             return cors::options(&head.headers, &METHODS);
@@ -136,7 +145,7 @@ impl<S: Doorkeeper> Connection<S> {
         head: Parts,
         segments: Segments,
         body: Incoming,
-        (client, id): (IpAddr, &str),
+        (client, id, trace): (IpAddr, &str, TraceId),
         known: &mut Known,
     ) -> Answer {
         let bounds = self.shared.bounds(route.body);
@@ -148,7 +157,7 @@ impl<S: Doorkeeper> Connection<S> {
             Entry::Keyed(admit) => {
                 let presented = credentials::presented(&head.headers)?;
                 let agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-                let origin = Arc::new(Origin::new(client, agent, id));
+                let origin = Arc::new(Origin::new(client, agent, id).traced(trace));
                 let principal = credentials::sign_in(&*state, presented, origin).await?;
                 known.key = Some(principal.key().id);
                 known.standing = state.spend(&principal)?;

@@ -122,12 +122,12 @@ CASE WHEN s.held THEN queue.lease_token ELSE gen_random_uuid() END, CASE WHEN s.
 const LEASED: &str = " * interval '1 millisecond' END \
 FROM (SELECT coalesce((SELECT t.status <> 'active' FROM tenants t WHERE t.id = queue.tenant_id), false) AS held OFFSET 0) AS s) \
 WHERE email_id = ANY((SELECT ids FROM due)::uuid[]) RETURNING email_id, tenant_id, CASE WHEN NOT held THEN lease_token END AS lease_token, unsettled) \
-SELECT l.email_id, l.lease_token, e.tenant_id, e.mode, e.from_address, e.smtputf8, m.raw, t.relay_version, r.ordinals, r.addresses, r.statuses, r.attempts";
+SELECT l.email_id, l.lease_token, e.tenant_id, e.mode, e.from_address, e.smtputf8, e.trace_id, m.raw, t.relay_version, r.ordinals, r.addresses, r.statuses, r.attempts";
 
 const WALKED: &str = ", w.tenant_id, w.priority, w.step < 256 AND w.found < w.wanted, s.emails, l.unsettled \
 FROM stop w CROSS JOIN share s LEFT JOIN claimed l ON true";
 
-const EMAIL: &str = " LEFT JOIN LATERAL (SELECT tenant_id, mode, from_address, smtputf8 FROM emails WHERE l.lease_token IS NOT NULL AND tenant_id = l.tenant_id AND id = l.email_id LIMIT 1) AS e ON true \
+const EMAIL: &str = " LEFT JOIN LATERAL (SELECT tenant_id, mode, from_address, smtputf8, trace_id FROM emails WHERE l.lease_token IS NOT NULL AND tenant_id = l.tenant_id AND id = l.email_id LIMIT 1) AS e ON true \
 LEFT JOIN LATERAL (SELECT CASE WHEN octet_length(raw) <= ";
 
 const READ: &str = " THEN raw END AS raw FROM messages WHERE l.lease_token IS NOT NULL AND email_id = l.email_id LIMIT 1) AS m ON true \

@@ -1,7 +1,7 @@
 //! What the rows of a claim mean.
 
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text, Uuid as SqlUuid};
-use selfmx_domain::{BounceType, EmailId, Queued, RecipientState, Reply, TenantId};
+use selfmx_domain::{BounceType, EmailId, Queued, RecipientState, Reply, TenantId, TraceId};
 use uuid::Uuid;
 
 use crate::lease::Lease;
@@ -26,7 +26,7 @@ pub(crate) type Row = (
 pub(crate) type RowColumns = (
     Nullable<SqlUuid>,
     Nullable<SqlUuid>,
-    Nullable<(SqlUuid, Text, Text, Bool)>,
+    Nullable<(SqlUuid, Text, Text, Bool, Nullable<SqlUuid>)>,
     Nullable<Binary>,
     Nullable<BigInt>,
     Nullable<(Array<SmallInt>, Array<Text>, Array<Text>, Array<Integer>)>,
@@ -34,7 +34,7 @@ pub(crate) type RowColumns = (
     Nullable<SmallInt>,
 );
 
-type EmailColumns = (Uuid, String, String, bool);
+type EmailColumns = (Uuid, String, String, bool, Option<Uuid>);
 type RecipientColumns = (Vec<i16>, Vec<String>, Vec<String>, Vec<i32>);
 /// Where the walk stopped (a tenant and a priority), whether that was the end, and how many emails each tenant was given at most.
 type WalkColumns = (Uuid, i16, bool, i64);
@@ -54,7 +54,7 @@ pub(crate) fn read_row(row: Row) -> Result<Lease<Delivery>, Unreadable> {
 
 fn read(email_id: EmailId, token: Uuid, row: Row) -> Result<Lease<Delivery>, &'static str> {
     let (_, _, columns, message, relay, recipients, _, unsettled) = row;
-    let (tenant, mode, sender, smtputf8) = columns.ok_or("emails")?;
+    let (tenant, mode, sender, smtputf8, trace) = columns.ok_or("emails")?;
     let (ordinals, addresses, statuses, attempts) = recipients.ok_or("recipients")?;
     let (mut waiting, mut finished) = (Vec::new(), Vec::new());
     for (((ordinal, address), status), attempts) in ordinals.into_iter().zip(addresses).zip(statuses).zip(attempts) {
@@ -72,6 +72,7 @@ fn read(email_id: EmailId, token: Uuid, row: Row) -> Result<Lease<Delivery>, &'s
         mode: mode.parse().or(Err("emails.mode"))?,
         sender: sender.parse().or(Err("emails.from_address"))?,
         smtputf8,
+        trace: trace.map(TraceId::from_uuid),
         relay: relay.map(RelayVersion::of),
         waiting,
         finished,

@@ -9,7 +9,7 @@ use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel::{OptionalExtension, QueryDsl, QueryResult};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::System;
-use selfmx_domain::{Address, EmailId, Mode, Queued, RecipientState, RetryPolicy, TenantId};
+use selfmx_domain::{Address, EmailId, Mode, Queued, RecipientState, RetryPolicy, TenantId, TraceId};
 use uuid::Uuid;
 
 use crate::claim::{Claim, ClaimInTurn};
@@ -36,6 +36,8 @@ pub struct Delivery {
     pub sender: Address,
     /// Whether a header holds an address that only SMTPUTF8 can carry.
     pub smtputf8: bool,
+    /// The trace that the request to send it belonged to.
+    pub trace: Option<TraceId>,
     /// The relay of its tenant's own, where it has one.
     pub relay: Option<RelayVersion>,
     /// Those who wait.

@@ -109,7 +109,7 @@ mod tests {
 
     /// A claim's rows: one email for each of `tenants`, of a walk that stopped so.
     fn rows(tenants: &[u128], walk: Option<(Uuid, i16, bool, i64)>) -> Vec<Row> {
-        let email = |number: &u128| (tenant(*number), "live".to_owned(), "a@x.example".to_owned(), false);
+        let email = |number: &u128| (tenant(*number), "live".to_owned(), "a@x.example".to_owned(), false, None);
         if tenants.is_empty() && walk.is_some() {
             return vec![(None, None, None, None, None, None, walk, None)];
         }

@@ -60,6 +60,7 @@ fn report(delivery: &Delivery, verdicts: &[Verdict], took: Duration) {
     tracing::info!(
         email_id = %delivery.email_id,
         tenant_id = %delivery.tenant,
+        trace_id = delivery.trace.map(tracing::field::display),
         delivered = count(|verdict| matches!(verdict, Verdict::Delivered(_))),
         deferred = count(|verdict| matches!(verdict, Verdict::Deferred(_))),
         bounced = count(|verdict| matches!(verdict, Verdict::Bounced(_) | Verdict::Rejected(_))),

@@ -37,6 +37,7 @@ pub(super) struct Insert<'a> {
     scheduled: Vec<Option<OffsetDateTime>>,
     templates: Vec<Option<Uuid>>,
     template_versions: Vec<Option<i32>>,
+    traces: Vec<Option<Uuid>>,
     /// Of idempotency keys.
     digests: Vec<Option<Vec<u8>>>,
     fingerprints: Vec<Option<&'a [u8]>>,
@@ -82,6 +83,7 @@ impl<'a> Insert<'a> {
         self.templates.push(template.map(|template| template.id.as_uuid()));
         let version = template.map(|template| i32::try_from(template.version)).transpose();
         self.template_versions.push(version.or(Err(Error::Unreadable("emails.template_version")))?);
+        self.traces.push(consented.trace().map(|trace| trace.as_uuid()));
         self.digests.push(digest_of(acceptance));
         self.fingerprints.push(idempotency.as_ref().map(|idempotency| idempotency.fingerprint.0.as_slice()));
         self.limited |= consented.is_limited();
@@ -183,7 +185,9 @@ impl Insert<'_> {
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(&self.templates)?;
         out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.template_versions)
+        out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.template_versions)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(&self.traces)
     }
 
     pub(super) fn walk_keys<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {

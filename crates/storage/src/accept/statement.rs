@@ -112,7 +112,7 @@ impl<const COUNTED: bool, const KEYED: bool> Statement<'_, COUNTED, KEYED> {
 const INPUT: &str = "WITH input AS (SELECT *, CASE WHEN given_at > now() THEN given_at END AS scheduled_at, \
 CASE WHEN given_at < now() - interval '1 minute' THEN 'past' WHEN given_at > now() + interval '30 days' THEN 'ahead' END AS untimely FROM unnest(";
 
-const NAMED: &str = ") WITH ORDINALITY AS t(id, tenant_id, api_key_id, mode, priority, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, event_id, given_at, template_id, template_version";
+const NAMED: &str = ") WITH ORDINALITY AS t(id, tenant_id, api_key_id, mode, priority, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, event_id, given_at, template_id, template_version, trace_id";
 
 /// No lock is taken: a tenant's row is shared by all its mail. Whoever is suspended while this runs is suspended after it.
 const HOLDER: &str =
@@ -151,8 +151,8 @@ const BARRED: &str = "coalesce((SELECT true FROM suppressions s WHERE s.tenant_i
 /// An email whose recipients are all suppressed has nothing left to do.
 const ACCEPTED: &str = ") AS r(email_id, ordinal, tenant_id, kind, name, address, event_id)), \
 open AS MATERIALIZED (SELECT a.*, a.id IN (SELECT email_id FROM recipient WHERE NOT barred) AS waits FROM allowed a), \
-accepted AS (INSERT INTO emails (id, tenant_id, api_key_id, mode, priority, status, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, scheduled_at, template_id, template_version) \
-SELECT id, tenant_id, api_key_id, mode, priority, CASE WHEN waits THEN 'queued' ELSE 'failed' END, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, scheduled_at, template_id, template_version FROM open RETURNING id, created_at, scheduled_at), \
+accepted AS (INSERT INTO emails (id, tenant_id, api_key_id, mode, priority, status, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, scheduled_at, template_id, template_version, trace_id) \
+SELECT id, tenant_id, api_key_id, mode, priority, CASE WHEN waits THEN 'queued' ELSE 'failed' END, smtputf8, from_name, from_address, subject, reply_to, tags, metadata, scheduled_at, template_id, template_version, trace_id FROM open RETURNING id, created_at, scheduled_at), \
 work AS (INSERT INTO queue (email_id, tenant_id, priority, due_at) SELECT id, tenant_id, priority, coalesce(scheduled_at, now()) FROM open WHERE waits), \
 happened AS (INSERT INTO events (email_id, id, tenant_id, kind, ordinal, attempt) SELECT id, event_id, tenant_id, 'queued', NULL, 0 FROM open \
 UNION ALL SELECT r.email_id, r.event_id, r.tenant_id, 'suppressed', r.ordinal, 0 FROM recipient r WHERE r.barred AND r.email_id IN (SELECT id FROM open)), \

@@ -10,6 +10,15 @@ use crate::world::{World, email, port, text};
 /// Part of everything that must be in no log.
 const CANARY: &str = "canary";
 
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// The fields that the documentation says the lines with this message have, beside those that all have.
+const FIELDS: [(&str, &[&str]); 2] = [
+    ("request", &["method", "route", "status", "duration_us", "client", "request_id", "trace_id", "key_id", "span"]),
+    ("attempt", &["email_id", "tenant_id", "trace_id", "delivered", "deferred", "bounced", "failed", "held", "duration_ms"]),
+];
+
 fn lines(log: &str) -> Vec<Value> {
     log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON line: {line}: {error}"))).collect()
 }
@@ -129,12 +138,8 @@ async fn each_request_is_one_line_that_names_its_route_and_who_asked() {
     let world = World::start_with(&[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
     let key = world.key(json!({"name": "Reader", "permissions": ["logs:read"]})).await;
     let bearer = format!("Bearer {}", key.secret);
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("x-request-id", "line-1"),
-        ("x-forwarded-for", "203.0.113.7"),
-        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-    ];
+    let headers =
+        [("authorization", bearer.as_str()), ("x-request-id", "line-1"), ("x-forwarded-for", "203.0.113.7"), ("traceparent", TRACEPARENT)];
     let mut http = world.server.connect().await;
     assert_eq!(http.send_octets("GET", "/v1/emails/msg_01h455vb4pex5vsknk084sn02q", &headers, Vec::new()).await.unwrap().status, 404);
     assert_eq!(http.send_octets("GET", "/nowhere", &[("x-request-id", "line-2")], Vec::new()).await.unwrap().status, 404);
@@ -147,7 +152,77 @@ async fn each_request_is_one_line_that_names_its_route_and_who_asked() {
     };
     assert_eq!(told(&first[0]), json!(["INFO", "request", "GET", "/v1/emails/{id}", 404, key.id, "203.0.113.7"]));
     assert_eq!(told(&second[0]), json!(["INFO", "request", "GET", "-", 404, null, "127.0.0.1"]));
-    assert!(first[0]["duration_us"].is_u64() && first[0]["span"]["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736", "{}", first[0]);
+    assert!(first[0]["duration_us"].is_u64() && first[0]["span"]["trace_id"] == TRACE && first[0]["trace_id"] == TRACE, "{}", first[0]);
+}
+
+/// Every field that the documentation names.
+fn documented() -> Vec<String> {
+    let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md")).unwrap();
+    let section = manual.split("\n## Logs\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let named = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" |").next());
+    named.flat_map(|names| names.split('`').filter(|name| !name.contains([',', ' ']) && !name.is_empty()).map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn lines_have_the_fields_that_are_documented_and_no_others() {
+    let sink = Sink::well_behaved().await;
+    let world = World::relayed(sink.address(), &[("LOG_LEVEL", "debug")]).await;
+    everything(&world, KEY).await;
+    sink.wait_for(1).await;
+    world.server.logged("\"attempt\"").await;
+    let (ended, documented) = (world.server.stop().await, documented());
+    for line in lines(&ended.log) {
+        let names: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+        for always in ["timestamp", "level", "target", "message"] {
+            assert!(line[always].is_string(), "{always}: {line}");
+        }
+        let unknown: Vec<_> = names.iter().filter(|name| !documented.iter().any(|known| known == *name)).collect();
+        assert!(unknown.is_empty(), "say in docs/operations.md what these are: {unknown:?}: {line}");
+        let Some((message, fields)) = FIELDS.iter().find(|(message, _)| line["message"] == *message) else { continue };
+        // Nobody may have shown a key.
+        let wanted = fields.iter().filter(|name| **name != "key_id" || names.contains(name)).copied();
+        let mut wanted: Vec<_> = wanted.chain(["timestamp", "level", "target", "message"]).collect();
+        wanted.sort_unstable();
+        let mut names = names;
+        names.sort_unstable();
+        assert_eq!(names, wanted, "{message}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn a_trace_leads_from_the_request_to_each_attempt() {
+    let fault = Fault::reply(Phase::Rcpt, "450 4.2.1 later").for_local("later").times(1);
+    let sink = Sink::start(SinkSettings { faults: vec![fault], ..SinkSettings::default() }).await;
+    let world = World::relayed(sink.address(), &[]).await;
+    let bearer = format!("Bearer {KEY}");
+    let send = async |to: &str, id: &str, traceparent: Option<&str>| {
+        let trace = traceparent.map(|value| ("traceparent", value));
+        let usual = [("authorization", bearer.as_str()), ("content-type", "application/json"), ("x-request-id", id)];
+        let headers: Vec<_> = usual.into_iter().chain(trace).collect();
+        let body = email(&json!({"to": to})).to_string().into_bytes();
+        let sent = world.server.connect().await.send_octets("POST", "/v1/send", &headers, body).await.unwrap();
+        assert_eq!(sent.status, 202, "{}", sent.json());
+        let id = text(&sent.json()["id"]);
+        assert_eq!(world.settled(&id).await["status"], "delivered");
+        id
+    };
+    let later = send("later@r.example", "named", Some(TRACEPARENT)).await;
+    let malformed = send("a@r.example", "malformed", Some("00-canary")).await;
+    let unnamed = send("b@r.example", "unnamed", None).await;
+    let lines = lines(&world.server.stop().await.log);
+    let of = |name: &str, value: &str, message: &str| {
+        let found = lines.iter().filter(|line| line["message"] == message && line[name] == value);
+        found.map(|line| text(&line["trace_id"])).collect::<Vec<_>>()
+    };
+    assert_eq!(of("email_id", &later, "attempt"), [TRACE, TRACE]);
+    assert_eq!(of("request_id", "named", "request"), [TRACE]);
+    let made = [("malformed", malformed), ("unnamed", unnamed)].map(|(request, email)| {
+        let trace = of("request_id", request, "request");
+        assert_eq!(of("email_id", &email, "attempt"), trace);
+        assert!(trace[0].len() == 32 && trace[0].bytes().all(|byte| byte.is_ascii_hexdigit()), "{trace:?}");
+        trace
+    });
+    assert_ne!(made[0], made[1]);
 }
 
 #[tokio::test]
