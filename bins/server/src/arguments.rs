@@ -5,6 +5,7 @@ mod values;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use selfmx_auth::PermissionSet;
@@ -26,8 +27,28 @@ pub(crate) enum Command {
     Keys(KeysCommand),
     /// To seal secrets with the present key.
     Reencrypt,
+    /// To copy the database into a file, or a file into the database.
+    Db(DbCommand),
     /// To say something about itself: the text.
     Tell(String),
+}
+
+/// What is done with a copy of the database.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum DbCommand {
+    /// One is made.
+    Backup(PathBuf),
+    /// One is put into the database.
+    Restore(PathBuf, Over),
+}
+
+/// What a copy may replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Nothing: the database has to be empty.
+    Nothing,
+    /// All that is there.
+    Everything,
 }
 
 /// What is done about API keys.
@@ -91,6 +112,7 @@ pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Command,
         None | Some(("serve", _)) => Ok(Command::Serve),
         Some(("migrate", _)) => Ok(Command::Migrate),
         Some(("secrets", _)) => Ok(Command::Reencrypt),
+        Some(("db", matches)) => values::db(matches).map(Command::Db),
         Some(("keys", matches)) => values::keys(matches).map(Command::Keys),
         Some(_) => Ok(Command::Tell(version())),
     }
@@ -135,6 +157,20 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_replaces_nothing_unless_told_to() {
+        let db = |line: &str| match command(line) {
+            Ok(Command::Db(command)) => command,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(db("db backup a.dump"), DbCommand::Backup("a.dump".into()));
+        assert_eq!(db("db restore /b/a.dump"), DbCommand::Restore("/b/a.dump".into(), Over::Nothing));
+        assert_eq!(db("db restore --force a.dump"), DbCommand::Restore("a.dump".into(), Over::Everything));
+        for line in ["db", "db backup", "db restore", "db backup --force a", "db backup a b", "db drop"] {
+            assert!(command(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
     fn a_key_is_a_platform_key_that_may_do_everything_unless_told_otherwise() {
         let Ok(Command::Keys(KeysCommand::Create(key))) = command("keys create --name Rescue") else { panic!() };
         assert_eq!((key.name.as_str(), key.permissions, key.tenant), ("Rescue", Permission::All.into(), None));
@@ -169,7 +205,7 @@ mod tests {
     #[test]
     fn each_wrong_line_says_what_is_right() {
         for (line, words) in [
-            ("start", "Usage: selfmx [serve | migrate | keys | secrets | version | help]"),
+            ("start", "Usage: selfmx [serve | migrate | keys | secrets | db | version | help]"),
             ("serve now", "'now'"),
             ("keys", "create, list, revoke"),
             ("keys creat", "'create'"),

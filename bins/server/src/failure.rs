@@ -1,5 +1,6 @@
 //! Why the server did not start, or did not stop well.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use selfmx_domain::ApiKeyId;
@@ -73,6 +74,34 @@ pub(crate) enum Failure {
         /// Why.
         source: std::io::Error,
     },
+    /// What is not overwritten.
+    #[error("{} is there already, and is not overwritten: name another file", .0.display())]
+    Exists(PathBuf),
+    /// A file cannot be had.
+    #[error("the file {}: {source}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A program of PostgreSQL's did not do its work.
+    #[error("{name}: {said}")]
+    Program {
+        /// Its name.
+        name: &'static str,
+        /// What it said.
+        said: String,
+    },
+    /// A file that is no copy of ours.
+    #[error("{} is no copy that `selfmx db backup` made", .0.display())]
+    NoCopy(PathBuf),
+    /// The database is not only ours.
+    #[error("others are connected to the database ({0}): stop all servers first. Nothing was done")]
+    InUse(String),
+    /// The database holds something.
+    #[error("the database is not empty, and nothing was done: `--force` deletes ALL that it holds and puts the copy in its place")]
+    NotEmpty,
     /// The runtime or a signal handler cannot be had.
     #[error("the operating system refused: {0}")]
     System(#[from] std::io::Error),

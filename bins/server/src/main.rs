@@ -4,6 +4,7 @@ mod arguments;
 mod background;
 mod behind;
 mod chance;
+mod copies;
 mod database;
 mod dkim;
 mod environment;
@@ -44,6 +45,7 @@ fn run() -> Result<(), Failure> {
         Command::Migrate => start(Reader::Gatherer, async |environment| migrate::migrate(environment).await),
         Command::Keys(command) => start(Reader::Operator, async |environment| keys::keys(environment, &command).await),
         Command::Reencrypt => start(Reader::Operator, async |environment| reencrypt::reencrypt(environment).await),
+        Command::Db(command) => start(Reader::Operator, async |environment| copies::db(environment, &command).await),
         Command::Tell(text) => output::tell(&text),
     }
 }

@@ -62,7 +62,11 @@ pub fn programs(bin_dir: Option<&Path>) -> Result<Programs, Error> {
 }
 
 /// The programs of one major version; where there are none of it, the best of another.
-pub(crate) fn of_major(bin_dir: Option<&Path>, major: u32) -> Result<Programs, Error> {
+///
+/// # Errors
+///
+/// As for [`programs`].
+pub fn of_major(bin_dir: Option<&Path>, major: u32) -> Result<Programs, Error> {
     find(bin_dir, |programs| programs.major == major).or_else(|_other| programs(bin_dir))
 }
 

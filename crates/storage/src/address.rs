@@ -11,6 +11,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::Error;
 use crate::tls::{Check, client_config};
 
+/// Where Debian and its kin keep the operating system's authorities.
+const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// How long the server's machine may leave what we sent unacknowledged, and a connection silent.
 const UNANSWERED: Duration = Duration::from_secs(30);
 
@@ -22,9 +25,44 @@ const UNANSWERED: Duration = Duration::from_secs(30);
 pub struct DatabaseAddress {
     config: Config,
     tls: MakeRustlsConnect,
+    /// As libpq has it.
+    ssl_mode: String,
+    root_certificate: Option<String>,
 }
 
 impl DatabaseAddress {
+    /// The same for PostgreSQL's own programs, as the environment variables that libpq reads. The password is among them.
+    #[must_use]
+    pub fn libpq(&self) -> Vec<(&'static str, String)> {
+        let config = &self.config;
+        let hosts = config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(folder) => folder.to_string_lossy().into_owned(),
+        });
+        let addresses = config.get_hostaddrs().iter().map(ToString::to_string);
+        let ports = config.get_ports().iter().map(ToString::to_string);
+        let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
+        let user = config.get_user().map(str::to_owned);
+        let known = [
+            ("PGHOST", listed(hosts)),
+            ("PGHOSTADDR", listed(addresses)),
+            ("PGPORT", listed(ports)),
+            ("PGDATABASE", config.get_dbname().map(str::to_owned).or_else(|| user.clone())),
+            ("PGUSER", user),
+            ("PGPASSWORD", password),
+            ("PGOPTIONS", config.get_options().map(str::to_owned)),
+            ("PGSSLMODE", Some(self.ssl_mode.clone())),
+            ("PGSSLROOTCERT", self.authorities()),
+        ];
+        known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// Where libpq finds the authorities that count: it does not ask the operating system of itself.
+    fn authorities(&self) -> Option<String> {
+        let own = self.ssl_mode.starts_with("verify").then(|| SYSTEM_AUTHORITIES.to_owned());
+        self.root_certificate.clone().or(own)
+    }
+
     pub(crate) const fn config(&self) -> &Config {
         &self.config
     }
@@ -63,7 +101,7 @@ impl FromStr for DatabaseAddress {
         }
         notice_silence(&mut config);
         let tls = MakeRustlsConnect::new(client_config(check, root_certificate.as_deref())?);
-        Ok(Self { config, tls })
+        Ok(Self { config, tls, ssl_mode: ssl_mode.to_owned(), root_certificate })
     }
 }
 
@@ -71,6 +109,10 @@ impl fmt::Debug for DatabaseAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DatabaseAddress({:?})", self.config.get_hosts())
     }
+}
+
+fn listed(values: impl Iterator<Item = String>) -> Option<String> {
+    Some(values.collect::<Vec<_>>().join(",")).filter(|list| !list.is_empty())
 }
 
 /// A server that is gone without a word (its machine died, a firewall forgot us) is noticed within a minute, and not when the system gives the
@@ -205,5 +247,19 @@ mod tests {
         assert!(!format!("{address:?}").contains("hunter2"));
         let error = parsed("postgres://u:hunter2@db.example:port/d").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn programs_of_postgresql_s_are_told_the_same() {
+        let told = |text: &str| {
+            let address: DatabaseAddress = text.parse().unwrap();
+            address.libpq().into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        };
+        let url = "postgres://u:p%40ss@db.example:6432/mail?sslmode=require&options=-c%20geqo%3Doff";
+        let expected = "PGHOST=db.example PGPORT=6432 PGDATABASE=mail PGUSER=u PGPASSWORD=p@ss PGOPTIONS=-c geqo=off PGSSLMODE=require";
+        assert_eq!(told(url), expected);
+        assert_eq!(told("host=/run/pg user=u"), "PGHOST=/run/pg PGDATABASE=u PGUSER=u PGSSLMODE=prefer");
+        let verified = told("postgres://u@db.example/mail?sslmode=verify-full");
+        assert!(verified.ends_with("PGSSLMODE=verify-full PGSSLROOTCERT=/etc/ssl/certs/ca-certificates.crt"), "{verified}");
     }
 }

@@ -14,6 +14,9 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 /// The advisory lock that two nodes starting at once contend for: the bytes of `selfmx`.
 const LOCK: i64 = 0x7365_6c66_6d78;
 
+/// Takes the same lock, unless somebody has it.
+pub(crate) const LOCK_ALONE: &str = "SELECT pg_try_advisory_lock(x'73656c666d78'::bigint) AS yes";
+
 /// Brings the schema up to date and tells how many migrations were run. Safe when several nodes start at once: one migrates, the others wait.
 ///
 /// It needs tokio's multi-threaded runtime.

@@ -22,6 +22,7 @@ pub struct EventReader {
     last_id: Option<String>,
     comments: usize,
     retry: Option<u64>,
+    is_broken: bool,
     /// While this lives the connection does.
     _sender: Sender,
 }
@@ -67,7 +68,7 @@ impl EventReader {
         let (response, sender) = exchange(address, version, request).await?;
         let (head, body) = response.into_parts();
         if head.status == 200 {
-            return Ok(Ok(Self { body, rest: Vec::new(), last_id: None, comments: 0, retry: None, _sender: sender }));
+            return Ok(Ok(Self { body, rest: Vec::new(), last_id: None, comments: 0, retry: None, is_broken: false, _sender: sender }));
         }
         let body = body.collect().await.map_err(no_answer)?.to_bytes();
         Ok(Err(HttpAnswer { status: head.status.as_u16(), headers: head.headers, body }))
@@ -90,8 +91,9 @@ impl EventReader {
                 let block: Vec<u8> = self.rest.drain(..end + 2).collect();
                 return String::from_utf8(block).ok();
             }
-            let frame = self.body.frame().await?.ok()?;
-            self.rest.extend_from_slice(frame.data_ref()?);
+            let frame = self.body.frame().await?;
+            self.is_broken |= frame.is_err();
+            self.rest.extend_from_slice(frame.ok()?.data_ref()?);
         }
     }
 
@@ -99,6 +101,12 @@ impl EventReader {
     #[must_use]
     pub fn last_id(&self) -> Option<&str> {
         self.last_id.as_deref()
+    }
+
+    /// Whether the stream was broken off, instead of ended.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     /// How many comments have come.

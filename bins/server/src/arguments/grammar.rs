@@ -7,12 +7,13 @@ pub(super) fn parser() -> Parser {
     Parser::new("selfmx")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A self-hosted email API.")
-        .override_usage("selfmx [serve | migrate | keys | secrets | version | help]")
+        .override_usage("selfmx [serve | migrate | keys | secrets | db | version | help]")
         .after_help("Settings come from the environment, from .env in the working directory, and from files that NAME_FILE names.")
         .subcommand(Parser::new("serve").about("Runs the server (the default)"))
         .subcommand(Parser::new("migrate").about("Brings the database's schema up to date and ends"))
         .subcommand(keys_parser())
         .subcommand(secrets_parser())
+        .subcommand(db_parser())
         .subcommand(Parser::new("version").about("Says which version this is"))
 }
 
@@ -40,6 +41,25 @@ fn secrets_parser() -> Parser {
         .override_usage("selfmx secrets reencrypt")
         .subcommand_required(true)
         .subcommand(Parser::new("reencrypt").about("Seals with SECRET_KEY what a key of SECRET_KEYS_OLD has sealed, while servers run"))
+}
+
+fn db_parser() -> Parser {
+    let file = || Arg::new("FILE").required(true).value_parser(clap::value_parser!(std::path::PathBuf));
+    Parser::new("db")
+        .about("Copies the server's own database into a file, or a file into it")
+        .override_usage("selfmx db <backup | restore>")
+        .subcommand_required(true)
+        .subcommand(
+            Parser::new("backup")
+                .about("Writes all of the database, as it is now, while servers run; the secret key is not in it")
+                .arg(file().help("The file to write; one that is there is not overwritten")),
+        )
+        .subcommand(
+            Parser::new("restore")
+                .about("Puts a copy into the database, which has to be empty, while no server runs")
+                .arg(file().help("What `selfmx db backup` wrote"))
+                .arg(Arg::new("force").long("force").action(ArgAction::SetTrue).help("Deletes ALL that the database holds")),
+        )
 }
 
 fn create_parser() -> Parser {

@@ -1,6 +1,7 @@
 //! What the arguments of `selfmx keys` say.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ArgMatches;
@@ -9,7 +10,20 @@ use selfmx_domain::ApiKeyId;
 use selfmx_storage::RevokedKeys;
 use time::OffsetDateTime;
 
-use super::{Form, KeyList, KeysCommand, Misuse, NewKey, SECRETS};
+use super::{DbCommand, Form, KeyList, KeysCommand, Misuse, NewKey, Over, SECRETS};
+
+/// What is to be done with a copy of the database.
+pub(super) fn db(matches: &ArgMatches) -> Result<DbCommand, Misuse> {
+    let file = |matches: &ArgMatches| matches.get_one::<PathBuf>("FILE").cloned().unwrap_or_default();
+    match matches.subcommand() {
+        Some(("backup", matches)) => Ok(DbCommand::Backup(file(matches))),
+        Some((_, matches)) => {
+            let over = if matches.get_flag("force") { Over::Everything } else { Over::Nothing };
+            Ok(DbCommand::Restore(file(matches), over))
+        }
+        None => Err(Misuse::of("db", &"needs one of: backup, restore")),
+    }
+}
 
 /// What is to be done about keys.
 pub(super) fn keys(matches: &ArgMatches) -> Result<KeysCommand, Misuse> {

@@ -15,6 +15,7 @@ mod batch;
 mod canary;
 mod changes;
 mod conventions;
+mod copies;
 mod crash;
 mod curl;
 mod deadly;

@@ -14,6 +14,7 @@ async fn a_signal_ends_streams_and_the_server_does_not_wait_for_them() {
     let (mut one, mut two) = (begun(&world, Version::HTTP_11, STREAM).await, begun(&world, Version::HTTP_2, STREAM).await);
     let ended = timeout(PATIENCE, world.server.stop()).await.unwrap();
     assert_eq!((next(&mut one).await, next(&mut two).await), (None, None));
+    assert!(!one.is_broken() && !two.is_broken(), "they are ended, not broken off");
     assert_eq!(ended.code, Some(0));
     assert!(ended.log.contains("\"drained\""), "{}", ended.log);
 }
