@@ -17,8 +17,11 @@ async fn send(server: &Server, local: &str) -> String {
     text(&answer.json()["id"])
 }
 
-/// Starts the server anew. What the one before had leased is due as if the leases had run out.
+/// Starts the server anew. What the one before had leased is due as if the leases had run out; what it had asked of the database before it died is done by
+/// then, so that it leases nothing from beyond.
 async fn start(database: &Database, relay: &[(&str, &str)]) -> Server {
+    let asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'selfmx%'";
+    until(database, asked, "0").await;
     database.execute("UPDATE queue SET due_at = now()").await;
     Server::start(database, relay).await
 }
