@@ -171,6 +171,20 @@ actions! {
     TenantResume = "tenant.resume";
     /// A tenant was deleted.
     TenantDelete = "tenant.delete";
+    /// A webhook was made.
+    WebhookCreate = "webhook.create";
+    /// Webhooks or their deliveries were listed or looked at. Only its refusal is noted.
+    WebhookRead = "webhook.read";
+    /// A webhook was changed.
+    WebhookUpdate = "webhook.update";
+    /// A webhook got a new secret.
+    WebhookRotate = "webhook.rotate";
+    /// A webhook was deleted.
+    WebhookDelete = "webhook.delete";
+    /// A test event was queued. Only its refusal is noted.
+    WebhookTest = "webhook.test";
+    /// An event was queued once more. Only its refusal is noted.
+    WebhookReplay = "webhook.replay";
     /// The relay was tested. Only its refusal is noted.
     RelayTest = "relay.test";
     /// The audit log was read. Only its refusal is noted.

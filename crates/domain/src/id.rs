@@ -119,6 +119,10 @@ ids! {
     TemplateId = "tmpl";
     /// A tenant.
     TenantId = "tenant", nil DEFAULT = "default", "`tenant_default`: the tenant on which platform keys act.";
+    /// The delivery of one event to one webhook.
+    WebhookDeliveryId = "whd";
+    /// A webhook.
+    WebhookId = "wh";
 }
 
 /// Whether a text has the form of an id of any type: a prefix of lower-case letters, `_`, and 26 characters of base32 or the word `default`.

@@ -15,6 +15,7 @@
 //! | [`Template`], [`TemplateContent`], [`TemplateChange`] | a template as it is kept, and what its versions say |
 //! | [`AuditEntry`] | who changed what, and what was refused |
 //! | [`EmailId`], [`ApiKeyId`], … | ids, one type each, as TypeIDs |
+//! | [`Webhook`], [`WebhookEvent`] | where a tenant wants to be told of its mail, and of which events |
 //! | [`WebhookUrl`], [`WebhookSecret`], [`WebhookRetry`] | where events are posted, what proves whose they are, and when that is tried again |
 //! | [`PublicAddress`], [`Reach`] | an address that may be dialled on somebody else's behalf |
 //! | [`Clock`], [`Entropy`] | time and chance, passed in |
@@ -65,6 +66,7 @@ mod tenant_relay;
 mod text;
 mod trace;
 mod usage;
+mod webhook;
 mod webhook_retry;
 mod webhook_secret;
 mod webhook_url;
@@ -80,7 +82,9 @@ pub use draft::{Body, Draft, DraftParts, Limits, Mode, Priority};
 pub use email::{Email, EmailEvent, EmailFilter, EmailSummary, EventKind, RecipientRecord};
 pub use event_position::EventPosition;
 pub use header::{CustomHeader, HeaderName, HeaderValue};
-pub use id::{ApiKeyId, AuditId, EmailId, EventId, IdError, RequestId, SuppressionId, TemplateId, TenantId, is_id};
+pub use id::{
+    ApiKeyId, AuditId, EmailId, EventId, IdError, RequestId, SuppressionId, TemplateId, TenantId, WebhookDeliveryId, WebhookId, is_id,
+};
 pub use idempotency::{Fingerprint, Idempotency, IdempotencyKey};
 pub use log::{EventFilter, FollowedEvents, LogEntry, LogEvent, LogFilter, LogId, LogPage};
 pub use mailbox::{DisplayName, Mailbox};
@@ -102,6 +106,7 @@ pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantR
 pub use text::{Subject, is_control};
 pub use trace::TraceId;
 pub use usage::{Month, TenantUsage};
+pub use webhook::{NewWebhook, Webhook, WebhookChange, WebhookEvent, WebhookEvents, WebhookFault, WebhookState};
 pub use webhook_retry::{PostOutcome, WebhookRetry};
 pub use webhook_secret::WebhookSecret;
 pub use webhook_url::WebhookUrl;

@@ -38,6 +38,12 @@ AND digest = ANY(ARRAY(SELECT digest FROM idempotency_keys WHERE tenant_id = $1 
 const ERASE_SUPPRESSIONS: &str = "DELETE FROM suppressions WHERE tenant_id = $1 AND folded = ANY(ARRAY(SELECT folded FROM suppressions WHERE tenant_id = $1 ORDER BY folded LIMIT 1000))";
 /// A template goes with its versions.
 const ERASE_TEMPLATES: &str = "DELETE FROM templates WHERE tenant_id = $1 AND id = ANY(ARRAY(SELECT id FROM templates WHERE tenant_id = $1 ORDER BY id LIMIT 20 FOR UPDATE))";
+/// Attempts first, since they are found by the deliveries; then the webhooks, and with them their secrets.
+const ERASE_ATTEMPTS: &str = "DELETE FROM webhook_attempts a USING (SELECT d.webhook_id, d.id FROM webhooks w JOIN webhook_deliveries d ON d.webhook_id = w.id \
+WHERE w.tenant_id = $1 ORDER BY d.webhook_id, d.id LIMIT 1000) AS d WHERE a.webhook_id = d.webhook_id AND a.delivery_id = d.id";
+const ERASE_DELIVERIES: &str = "DELETE FROM webhook_deliveries g USING (SELECT d.webhook_id, d.id FROM webhooks w JOIN webhook_deliveries d ON d.webhook_id = w.id \
+WHERE w.tenant_id = $1 ORDER BY d.webhook_id, d.id LIMIT 1000) AS d WHERE g.webhook_id = d.webhook_id AND g.id = d.id";
+const ERASE_WEBHOOKS: &str = "DELETE FROM webhooks WHERE tenant_id = $1 AND id = ANY(ARRAY(SELECT id FROM webhooks WHERE tenant_id = $1 ORDER BY id LIMIT 500 FOR UPDATE))";
 const ERASE_DAYS: &str = "DELETE FROM quota_days WHERE tenant_id = $1";
 const ERASE_MONTHS: &str = "DELETE FROM usage_months WHERE tenant_id = $1";
 
@@ -102,7 +108,7 @@ async fn erase_some(connection: &mut AsyncPgConnection, tenant: &Deleted) -> Res
         run(connection, LOOK_SOON, tenant.id).await?;
         return Ok(());
     }
-    for some in [ERASE_SUPPRESSIONS, ERASE_TEMPLATES, ERASE_KEYS, ERASE_REQUESTS] {
+    for some in [ERASE_SUPPRESSIONS, ERASE_TEMPLATES, ERASE_ATTEMPTS, ERASE_DELIVERIES, ERASE_WEBHOOKS, ERASE_KEYS, ERASE_REQUESTS] {
         if run(connection, some, tenant.id).await? > 0 {
             return Ok(());
         }

@@ -86,6 +86,9 @@ mod turns;
 mod usage;
 mod vault;
 mod wake;
+mod webhook_log;
+mod webhook_queue;
+mod webhooks;
 
 pub use accept::{Acceptance, Accepted, NoneAccepted};
 pub use address::DatabaseAddress;
@@ -115,3 +118,5 @@ pub use templates::Changed;
 pub use tenant_dkim::OpenedDkim;
 pub use tenant_relay::{OpenedRelay, RelayVersion};
 pub use vault::{KeyId, Place, Sealed, SecretKey, Vault, VaultError};
+pub use webhook_log::{DeliveryRecord, PostRecord};
+pub use webhook_queue::{Happened, Posted, Tidings, WebhookDelivery};

@@ -14,7 +14,8 @@ use crate::{Error, Store};
 const STEP: i64 = 100;
 
 /// Every table and column in which secrets lie sealed, each in the row with this `id`.
-const COLUMNS: [(&str, &str); 2] = [("tenants", "relay_pass"), ("tenants", "dkim_key")];
+const COLUMNS: [(&str, &str); 4] =
+    [("tenants", "relay_pass"), ("tenants", "dkim_key"), ("webhooks", "secret"), ("webhooks", "previous_secret")];
 
 /// What came of sealing all secrets again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -41,3 +41,4 @@ mod tls;
 mod turns;
 mod usage;
 mod wake;
+mod webhooks;

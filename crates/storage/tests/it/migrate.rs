@@ -76,6 +76,6 @@ async fn the_tables_are_those_that_the_queries_name() {
     let tables = place.ask("SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'").await;
     assert_eq!(
         tables,
-        "__diesel_schema_migrations api_keys audit_logs emails event_streams events idempotency_keys messages queue quota_days recipients suppressions template_versions templates tenants usage_months"
+        "__diesel_schema_migrations api_keys audit_logs emails event_streams events idempotency_keys messages queue quota_days recipients suppressions template_versions templates tenants usage_months webhook_attempts webhook_deliveries webhooks"
     );
 }

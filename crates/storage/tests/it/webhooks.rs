@@ -1,0 +1,238 @@
+//! Webhooks: their secrets lie sealed, events are queued for them in the same commit, and no endpoint delays another.
+
+use std::time::Duration;
+
+use selfmx_auth::Permission;
+use selfmx_domain::{
+    EmailId, NewWebhook, PageLimit, PageRequest, PageStart, Webhook, WebhookChange, WebhookEvent, WebhookEvents, WebhookFault, WebhookId,
+    WebhookSecret, WebhookState,
+};
+use selfmx_storage::{Lease, Posted, Tidings, WebhookDelivery};
+use selfmx_testing::OsEntropy;
+
+use crate::place::{LONG, Place, accept, acceptance, admin, draft, permit, system, tenant_admin};
+use crate::settle::{bounced, delivered};
+
+const ALL: [WebhookEvent; 10] = WebhookEvent::ALL;
+
+fn wanted(kinds: &[WebhookEvent]) -> NewWebhook {
+    NewWebhook {
+        url: "https://hooks.example/in?token=canary-url".parse().unwrap(),
+        events: WebhookEvents::new(kinds.to_vec()).unwrap(),
+        secret: WebhookSecret::generate(&OsEntropy),
+        active: true,
+    }
+}
+
+async fn webhook(place: &Place, kinds: &[WebhookEvent]) -> (Webhook, WebhookSecret) {
+    let wanted = wanted(kinds);
+    (place.store.webhook_create(&admin().permit().unwrap(), &wanted).await.unwrap(), wanted.secret)
+}
+
+async fn leased(place: &Place) -> Vec<Lease<WebhookDelivery>> {
+    place.store.webhook_lease(&system(), 100, LONG, None).await.unwrap()
+}
+
+fn answered(status: u16) -> Posted {
+    let accepted = status < 300;
+    let retry_after = (!accepted && status != 410).then_some(Duration::from_secs(60));
+    let took = Duration::from_millis(12);
+    Posted { accepted, gone: status == 410, retry_after, status: Some(status), error: None, answer: Some("said".to_owned()), took }
+}
+
+async fn settled(place: &Place, lease: &Lease<WebhookDelivery>, status: u16) -> Option<Option<WebhookFault>> {
+    place.store.webhook_settle(&system(), lease, &answered(status)).await.unwrap()
+}
+
+async fn state(place: &Place, id: WebhookId) -> WebhookState {
+    place.store.webhook_find(&admin().permit().unwrap(), id).await.unwrap().unwrap().state
+}
+
+const FIRST_PAGE: PageRequest<WebhookId> = PageRequest { start: PageStart::First, limit: PageLimit::MOST };
+
+#[tokio::test]
+async fn a_webhook_is_made_changed_and_deleted_and_is_its_tenant_s_alone() {
+    let place = Place::new().await;
+    let (made, _) = webhook(&place, &[WebhookEvent::Bounced]).await;
+    let tenant = place.tenant().await;
+    let (read, stranger) = (tenant_admin(tenant).permit().unwrap(), place.keyed(Some(tenant), Permission::WebhooksWrite).await);
+    let write = stranger.permit().unwrap();
+    assert!(place.store.webhook_find(&read, made.id).await.unwrap().is_none());
+    assert!(place.store.webhook_list(&read, FIRST_PAGE).await.unwrap().items.is_empty());
+    let off = WebhookChange { active: Some(false), ..WebhookChange::default() };
+    assert!(place.store.webhook_update(&write, made.id, &off).await.unwrap().is_none());
+    assert!(place.store.webhook_rotate(&write, made.id, LONG, &WebhookSecret::generate(&OsEntropy)).await.unwrap().is_none());
+    assert!(place.store.webhook_test(&write, made.id).await.unwrap().is_none());
+    assert!(!place.store.webhook_delete(&write, made.id).await.unwrap());
+    let mine = admin().permit().unwrap();
+    let changed = place.store.webhook_update(&mine, made.id, &off).await.unwrap().unwrap();
+    assert_eq!((changed.state, changed.events, changed.url), (WebhookState::Inactive, made.events.clone(), made.url.clone()));
+    assert_eq!(place.store.webhook_list(&admin().permit().unwrap(), FIRST_PAGE).await.unwrap().items.len(), 1);
+    assert!(place.store.webhook_delete(&mine, made.id).await.unwrap() && !place.store.webhook_delete(&mine, made.id).await.unwrap());
+    let audited = place.ask("SELECT string_agg(action, ' ' ORDER BY id) FROM audit_logs WHERE action LIKE 'webhook%'").await;
+    assert_eq!(audited, "webhook.create webhook.update webhook.delete");
+    assert_eq!(
+        place.ask("SELECT count(*) FROM audit_logs WHERE coalesce(before, '{}')::text || coalesce(after, '{}') LIKE '%canary%'").await,
+        "0"
+    );
+}
+
+#[tokio::test]
+async fn secrets_lie_sealed_and_a_rotated_one_signs_until_its_grace_ends() {
+    let place = Place::new().await;
+    let (made, first) = webhook(&place, &ALL).await;
+    let write = admin().permit().unwrap();
+    let secrets = async || {
+        place.store.webhook_test(&write, made.id).await.unwrap().unwrap();
+        let lease = leased(&place).await.remove(0);
+        let work = lease.work();
+        assert_eq!(work.tidings, Tidings::Test);
+        let both = (work.secret.reveal().to_owned(), work.previous_secret.as_ref().map(|secret| secret.reveal().to_owned()));
+        assert_eq!(settled(&place, &lease, 200).await, Some(None));
+        both
+    };
+    assert_eq!(secrets().await, (first.reveal().to_owned(), None));
+    let second = WebhookSecret::generate(&OsEntropy);
+    let rotated = place.store.webhook_rotate(&write, made.id, LONG, &second).await.unwrap().unwrap();
+    assert!(rotated.previous_secret_until.is_some());
+    assert_eq!(secrets().await, (second.reveal().to_owned(), Some(first.reveal().to_owned())));
+    place.database.execute("UPDATE webhooks SET previous_until = now()").await;
+    assert_eq!(secrets().await, (second.reveal().to_owned(), None));
+    let third = WebhookSecret::generate(&OsEntropy);
+    place.store.webhook_rotate(&write, made.id, Duration::ZERO, &third).await.unwrap().unwrap();
+    assert_eq!(secrets().await, (third.reveal().to_owned(), None));
+    for secret in [first, second, third] {
+        let found = format!("SELECT count(*) FROM webhooks w WHERE w::text LIKE '%' || '{}' || '%'", secret.reveal());
+        assert_eq!(place.ask(&found).await, "0");
+    }
+}
+
+#[tokio::test]
+async fn what_happens_is_queued_in_the_same_commit_for_those_who_want_it() {
+    let place = Place::new().await;
+    let (all, _) = webhook(&place, &ALL).await;
+    let (bounces, _) = webhook(&place, &[WebhookEvent::Bounced]).await;
+    let (off, _) = webhook(&place, &ALL).await;
+    let inactive = WebhookChange { active: Some(false), ..WebhookChange::default() };
+    place.store.webhook_update(&admin().permit().unwrap(), off.id, &inactive).await.unwrap().unwrap();
+    let tenant = place.tenant().await;
+    accept(&place.store, &tenant_admin(tenant).permit().unwrap(), |_| {}).await;
+    let email = place.accept(|parts| parts.to = vec!["a@y.example".parse().unwrap(), "gone@y.example".parse().unwrap()]).await;
+    let mails = place.lease(2).await;
+    for mail in mails {
+        let settlement = if mail.work().email_id == email { bounced(mail, &["gone@y.example"]) } else { delivered(mail) };
+        place.store.queue_settle(&system(), &[settlement]).await.unwrap();
+    }
+    let mut told: Vec<_> = leased(&place).await.iter().map(|lease| (lease.work().webhook_id, kind(lease, email))).collect();
+    told.sort();
+    let mut expected = [
+        (all.id, "queued -"),
+        (all.id, "delivered a@y.example"),
+        (all.id, "bounced gone@y.example"),
+        (bounces.id, "bounced gone@y.example"),
+    ]
+    .map(|(id, text)| (id, text.to_owned()));
+    expected.sort();
+    assert_eq!(told, expected);
+    assert_eq!(place.ask("SELECT count(*) FROM webhook_deliveries WHERE substr(id::text, 15, 1) <> '7'").await, "0");
+}
+
+/// What a delivery tells of this email.
+fn kind(lease: &Lease<WebhookDelivery>, email: EmailId) -> String {
+    let Tidings::Happened(happened) = &lease.work().tidings else { panic!("{lease:?}") };
+    assert_eq!((happened.email_id, happened.subject.is_empty()), (email, false));
+    format!("{} {}", happened.kind, happened.recipient.as_deref().unwrap_or("-"))
+}
+
+#[tokio::test]
+async fn where_the_commit_fails_nothing_is_told() {
+    let place = Place::new().await;
+    webhook(&place, &ALL).await;
+    place.refuse_commits().await;
+    let accepted = place.store.email_accept(acceptance(&permit(), draft(|_| {}))).await;
+    assert!(accepted.is_err());
+    assert_eq!(place.ask("SELECT count(*) FROM webhook_deliveries").await, "0");
+}
+
+#[tokio::test]
+async fn a_webhook_with_a_backlog_holds_no_more_than_its_share() {
+    let place = Place::new().await;
+    let (busy, _) = webhook(&place, &ALL).await;
+    place.accept_many(20).await;
+    let (other, _) = webhook(&place, &ALL).await;
+    place.accept_many(1).await;
+    let first = leased(&place).await;
+    let of = |leases: &[Lease<WebhookDelivery>], id| leases.iter().filter(|lease| lease.work().webhook_id == id).count();
+    assert_eq!((of(&first, busy.id), of(&first, other.id)), (4, 1));
+    assert!(leased(&place).await.is_empty(), "what is on its way counts");
+    assert_eq!(settled(&place, &first[0], 500).await, Some(None));
+    assert_eq!(leased(&place).await.len(), 1);
+    // Each endpoint's first comes before any second.
+    place.database.execute("UPDATE webhook_deliveries SET due_at = now(), lease_token = NULL WHERE due_at IS NOT NULL").await;
+    let two = place.store.webhook_lease(&system(), 2, LONG, None).await.unwrap();
+    assert_eq!((of(&two, busy.id), of(&two, other.id)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_stale_worker_records_nothing() {
+    let place = Place::new().await;
+    let (hook, _) = webhook(&place, &[WebhookEvent::Queued]).await;
+    place.accept_many(1).await;
+    let stale = leased(&place).await.remove(0);
+    place.database.execute("UPDATE webhook_deliveries SET due_at = now()").await;
+    let fresh = leased(&place).await.remove(0);
+    assert_eq!(settled(&place, &stale, 410).await, None);
+    assert_eq!(state(&place, hook.id).await, WebhookState::Active);
+    assert_eq!(settled(&place, &fresh, 204).await, Some(None));
+    assert_eq!(settled(&place, &fresh, 204).await, None, "a lease is used once");
+    assert_eq!(place.ask("SELECT string_agg(attempt || ' ' || status, ',') FROM webhook_attempts").await, "1 204");
+}
+
+#[tokio::test]
+async fn each_attempt_is_told_of_and_an_event_can_be_replayed() {
+    let place = Place::new().await;
+    let (hook, _) = webhook(&place, &[WebhookEvent::Queued]).await;
+    place.accept_many(1).await;
+    for status in [500, 200] {
+        let lease = leased(&place).await.remove(0);
+        assert_eq!(settled(&place, &lease, status).await, Some(None));
+        place.database.execute("UPDATE webhook_deliveries SET due_at = now() WHERE due_at IS NOT NULL").await;
+    }
+    assert!(leased(&place).await.is_empty());
+    let page = PageRequest { start: PageStart::First, limit: PageLimit::MOST };
+    let listed = place.store.webhook_deliveries(&admin().permit().unwrap(), hook.id, page).await.unwrap().items;
+    let attempts: Vec<_> = listed[0].attempts.iter().map(|attempt| (attempt.attempt, attempt.status)).collect();
+    assert_eq!((listed.len(), listed[0].status.as_str(), attempts), (1, "delivered", vec![(1, Some(500)), (2, Some(200))]));
+    let write = admin().permit().unwrap();
+    let again = place.store.webhook_replay(&write, hook.id, listed[0].id).await.unwrap().unwrap();
+    let lease = leased(&place).await.remove(0);
+    assert_eq!((lease.work().id, lease.work().event_id, lease.work().attempts), (again, listed[0].event_id, 0));
+    let stranger = tenant_admin(place.tenant().await);
+    assert!(place.store.webhook_replay(&stranger.permit().unwrap(), hook.id, again).await.unwrap().is_none());
+    assert!(place.store.webhook_deliveries(&stranger.permit().unwrap(), hook.id, page).await.unwrap().items.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_is_gone_or_fails_for_five_days_is_disabled_until_somebody_says_otherwise() {
+    let place = Place::new().await;
+    let (hook, _) = webhook(&place, &[WebhookEvent::Queued]).await;
+    let on = WebhookChange { active: Some(true), ..WebhookChange::default() };
+    let attempt = async |status| {
+        place.accept_many(1).await;
+        let lease = leased(&place).await.remove(0);
+        settled(&place, &lease, status).await
+    };
+    assert_eq!(attempt(410).await, Some(Some(WebhookFault::Gone)));
+    assert!(matches!(state(&place, hook.id).await, WebhookState::Disabled { fault: WebhookFault::Gone, .. }));
+    place.accept_many(1).await;
+    assert!(leased(&place).await.is_empty());
+    place.store.webhook_update(&admin().permit().unwrap(), hook.id, &on).await.unwrap().unwrap();
+    assert_eq!(attempt(500).await, Some(None));
+    place.database.execute("UPDATE webhooks SET failing_since = now() - interval '119 hours'").await;
+    assert_eq!(attempt(500).await, Some(None));
+    assert_eq!(attempt(200).await, Some(None));
+    assert_eq!(place.ask("SELECT count(*) FROM webhooks WHERE failing_since IS NULL").await, "1");
+    assert_eq!(attempt(500).await, Some(None));
+    place.database.execute("UPDATE webhooks SET failing_since = now() - interval '120 hours'").await;
+    assert_eq!(attempt(500).await, Some(Some(WebhookFault::Failing)));
+}
