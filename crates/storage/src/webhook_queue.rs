@@ -6,11 +6,12 @@ use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Jsonb, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::System;
-use selfmx_domain::{EmailId, EventId, WebhookDeliveryId, WebhookFault, WebhookId, WebhookRetry, WebhookSecret, WebhookUrl};
+use selfmx_domain::{EmailId, EventId, Tag, WebhookDeliveryId, WebhookFault, WebhookId, WebhookRetry, WebhookSecret, WebhookUrl};
 use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::details;
 use crate::lease::Lease;
 use crate::queue::millis;
 use crate::store::change;
@@ -31,7 +32,7 @@ LIMIT greatest(0, $2 - (SELECT count(*) FROM webhook_deliveries l WHERE l.webhoo
 FOR UPDATE SKIP LOCKED) AS s) AS f WHERE w.step > 0 ORDER BY f.place, w.step LIMIT $3), \
 claimed AS (UPDATE webhook_deliveries d SET lease_token = gen_random_uuid(), due_at = now() + $4 * interval '1 millisecond' \
 FROM due WHERE d.webhook_id = due.webhook_id AND d.id = due.id RETURNING d.*) \
-SELECT c.webhook_id, c.id, c.lease_token AS token, c.event_id, c.attempts, c.created_at, k.url, k.secret, \
+SELECT c.webhook_id, c.id, c.lease_token AS token, c.event_id, c.attempts, c.created_at, now() AS leased_at, k.url, k.secret, \
 CASE WHEN k.previous_until > now() THEN k.previous_secret END AS previous_secret, \
 c.email_id, e.kind, e.at, e.response, m.from_address, m.subject, m.tags, m.metadata, r.address AS recipient, r.bounce_type, r.reply_code, \
 ARRAY(SELECT t.address FROM recipients t WHERE t.email_id = c.email_id AND t.kind = 'to' ORDER BY t.ordinal) AS recipients \
@@ -77,6 +78,8 @@ pub struct WebhookDelivery {
     pub tidings: Tidings,
     /// When the delivery was queued.
     pub created_at: OffsetDateTime,
+    /// When it was leased: the time of the attempt, by which receivers tell old from new.
+    pub leased_at: OffsetDateTime,
 }
 
 /// What a delivery tells.
@@ -114,7 +117,7 @@ pub struct Happened {
     /// Its subject.
     pub subject: String,
     /// Its tags.
-    pub tags: Value,
+    pub tags: Vec<Tag>,
     /// Its metadata.
     pub metadata: Value,
 }
@@ -152,6 +155,8 @@ struct Row {
     attempts: i32,
     #[diesel(sql_type = Timestamptz)]
     created_at: OffsetDateTime,
+    #[diesel(sql_type = Timestamptz)]
+    leased_at: OffsetDateTime,
     #[diesel(sql_type = Text)]
     url: String,
     #[diesel(sql_type = Binary)]
@@ -264,6 +269,7 @@ impl Store {
             secret,
             previous_secret: previous.transpose()?,
             created_at: row.created_at,
+            leased_at: row.leased_at,
             tidings: row.tidings(),
         };
         Ok(Lease::new(row.token, delivery))
@@ -290,7 +296,7 @@ impl Row {
             from: self.from_address.clone()?,
             to: self.recipients.clone(),
             subject: self.subject.clone()?,
-            tags: self.tags.clone()?,
+            tags: details::tags_from_json(self.tags.as_ref()?).ok()?,
             metadata: self.metadata.clone()?,
         })
     }

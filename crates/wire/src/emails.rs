@@ -48,7 +48,7 @@ pub struct EmailView<'a> {
 /// A tag as it was given: a string, or `{name, value}`.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum TagView<'a> {
+pub(crate) enum TagView<'a> {
     Name(&'a str),
     Pair { name: &'a str, value: &'a str },
 }

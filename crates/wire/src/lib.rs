@@ -5,6 +5,7 @@
 //! | [`SendEmail`], [`CreateKey`], [`CreateTenant`] | a request's body, read once into values of the domain |
 //! | [`RequestError`] | why a body was refused, with the path of the field |
 //! | [`KeyView`], [`EmailView`], [`TenantView`], [`HealthView`], … | what an answer shows of a value of the domain |
+//! | [`EventPost`] | an event as it is posted to a webhook |
 //! | [`List`] | the one shape of a list |
 //! | [`ErrorBody`], [`ErrorCode`] | the one shape of an error, and the one list of its codes |
 //!
@@ -29,6 +30,7 @@ mod audit;
 mod batch;
 mod code;
 mod emails;
+mod event_post;
 mod failure;
 mod fields;
 mod fingerprint;
@@ -55,6 +57,7 @@ pub use audit::AuditView;
 pub use batch::{BatchAccepted, BatchMode, SendBatch, batch_field};
 pub use code::ErrorCode;
 pub use emails::{EmailSummaryView, EmailView};
+pub use event_post::{EventPost, PostedData};
 pub use failure::{ErrorBody, TemplatePlace};
 pub use keys::{CreateKey, EmailsLeft, KeyCreated, KeyRevoked, KeyView, LimitsLeft, Me, RateLeft, RotateKey, UpdateKey};
 pub use list::{List, Pagination};

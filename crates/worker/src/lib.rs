@@ -18,6 +18,8 @@
 //!
 //! Invariant: however many tenants' relays hang, the server's has all its places.
 //!
+//! A [`WebhookWorker`] posts events to webhooks, each within a time that is shorter than its lease.
+//!
 //! Invariant: an attempt that breaks down counts as one and breaks nothing else.
 //!
 //! Invariant: of the emails whose leases have ended without a result three times, one at a time is between its beginning and its recorded result. What
@@ -40,9 +42,11 @@ mod settings;
 mod shares;
 mod suspects;
 mod watch;
+mod webhooks;
 mod work;
 
 pub use condition::{Condition, Error, Task};
 pub use counts::WorkerCounts;
 pub use runner::{Routes, Worker};
 pub use settings::WorkerSettings;
+pub use webhooks::{WebhookSettings, WebhookWorker};

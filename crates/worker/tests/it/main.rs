@@ -4,5 +4,6 @@ mod own_relay;
 mod poison;
 mod suspects;
 mod tasks;
+mod webhooks;
 mod work;
 mod world;

@@ -13,7 +13,8 @@ use selfmx_domain::{
 use selfmx_mail::{Capture, Identity, RelayTerms, Transport, compose};
 use selfmx_storage::{Acceptance, DatabaseAddress, PoolSettings, SecretKey, Store, Vault, migrate};
 use selfmx_testing::{Database, OsEntropy, SystemClock};
-use selfmx_worker::{Condition, Error, Routes, Worker, WorkerCounts, WorkerSettings};
+use selfmx_webhook::Poster;
+use selfmx_worker::{Condition, Error, Routes, WebhookSettings, WebhookWorker, Worker, WorkerCounts, WorkerSettings};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -127,6 +128,16 @@ impl World {
         Running { counts, condition, stop, task }
     }
 
+    /// Starts a worker for webhooks, with a store of its own.
+    pub(crate) fn post(&self, poster: Poster, settings: WebhookSettings) -> (CancellationToken, JoinHandle<()>) {
+        #[expect(clippy::disallowed_methods, reason = "the test stands in for the server's binary")]
+        let system = System::assume();
+        let stop = CancellationToken::new();
+        let worker =
+            WebhookWorker::new(store(&self.database, Node::Usual, Arc::new(OsEntropy)), system, poster, Arc::new(OsEntropy), settings);
+        (stop.clone(), tokio::spawn(worker.run(stop)))
+    }
+
     /// Waits until `sql` gives `expected`.
     pub(crate) async fn until(&self, sql: &str, expected: &str) {
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -179,7 +190,7 @@ fn platform() -> PlatformPermit<needs::All> {
     selfmx_testing::principal(ApiKey::environment(SystemClock.now())).platform_permit().unwrap()
 }
 
-fn permit<P: selfmx_auth::Scope>(tenant: TenantId, mode: Mode) -> Permit<P> {
+pub(crate) fn permit<P: selfmx_auth::Scope>(tenant: TenantId, mode: Mode) -> Permit<P> {
     let authority = Authority { mode, tenant: Some(tenant), ..Authority::everything() };
     selfmx_testing::principal(ApiKey { authority, ..ApiKey::environment(SystemClock.now()) }).permit().unwrap()
 }
