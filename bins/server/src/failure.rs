@@ -60,6 +60,9 @@ pub(crate) enum Failure {
     /// The relay's settings cannot be used together.
     #[error("SMTP_HOST, SMTP_TLS, SMTP_USER and SMTP_PASS cannot be used together: {0}")]
     Relay(#[from] selfmx_mail::RelayError),
+    /// Events cannot be posted to webhooks.
+    #[error("webhooks: {0}")]
+    Webhooks(#[from] selfmx_webhook::PostError),
     /// Mail could not be delivered any more.
     #[error("{0}. The server has stopped, since mail would go out without a record: start it again, nothing that was accepted is lost")]
     Delivery(#[from] selfmx_worker::Error),

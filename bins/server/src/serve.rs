@@ -11,7 +11,8 @@ use selfmx_domain::{Clock, Entropy, Limits};
 use selfmx_http::HttpSettings;
 use selfmx_mail::{Capture, Relay, RelaySettings, Transport};
 use selfmx_storage::{DatabaseAddress, Store};
-use selfmx_worker::{Routes, Worker};
+use selfmx_webhook::{Poster, PosterSettings};
+use selfmx_worker::{Routes, WebhookSettings, WebhookWorker, Worker};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -65,6 +66,8 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
     settings.signer.iter().for_each(dkim::tell);
     let routes = Routes { server: transport, tenants: settings.terms.clone() };
     let worker = Worker::new(store.clone(), system, routes, Arc::clone(&entropy), settings.worker);
+    let poster = Poster::new(&PosterSettings { reach: settings.webhook_reach, ..PosterSettings::default() })?;
+    let webhooks = WebhookWorker::new(store.clone(), system, poster, Arc::clone(&entropy), WebhookSettings::default());
     let limits = Limits::default();
     let parts = Parts {
         store: store.clone(),
@@ -75,6 +78,7 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
         limits,
         usual_rate: settings.usual_rate,
         failures_per_minute: settings.failures_per_minute,
+        webhook_reach: settings.webhook_reach,
         metrics_token: settings.metrics_token,
         clock,
         entropy,
@@ -82,7 +86,7 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
     begin(&tasks, &store, (system, settings.retention), &opened.address, &background);
-    let served = until_drained(listener, App::new(parts), settings.door.http, worker, signals).await;
+    let served = until_drained(listener, App::new(parts), settings.door.http, (worker, webhooks), signals).await;
     background.cancel();
     tasks.close();
     tasks.wait().await;
@@ -114,11 +118,19 @@ fn begin(
 }
 
 /// Serves and delivers until a signal, or until delivery breaks down; then drains, until all is done, the time is up, or a signal more.
-async fn until_drained(listener: TcpListener, app: App, http: HttpSettings, worker: Worker, mut signals: Signals) -> Result<(), Failure> {
+async fn until_drained(
+    listener: TcpListener,
+    app: App,
+    http: HttpSettings,
+    (worker, webhooks): (Worker, WebhookWorker),
+    mut signals: Signals,
+) -> Result<(), Failure> {
     let (app, drain) = (Arc::new(app), CancellationToken::new());
     app.watch(worker.counts());
     let condition = worker.condition();
     let delivering = tokio::spawn(worker.run(drain.clone()));
+    let heard = drain.clone();
+    let posting = tokio::spawn(background::keep("webhooks", drain.clone(), move || webhooks.clone().run(heard.clone())));
     let mut serving = pin!(selfmx_http::serve(listener, Arc::clone(&app), http, drain.clone()));
     tokio::select! {
         ended = &mut serving => ended.map(|_| ())?,
@@ -129,7 +141,7 @@ async fn until_drained(listener: TcpListener, app: App, http: HttpSettings, work
     app.drain();
     drain.cancel();
     tokio::select! {
-        _ = async { tokio::join!(serving, delivering) } => tracing::info!("drained"),
+        _ = async { tokio::join!(serving, delivering, posting) } => tracing::info!("drained"),
         () = signals.next() => tracing::warn!("a second signal: stopping without waiting"),
         () = tokio::time::sleep(DRAIN) => tracing::warn!("not all could finish in time: stopping without waiting"),
     }
@@ -159,7 +171,7 @@ async fn listen_for_work(store: Store, address: DatabaseAddress, stop: Cancellat
 
 #[cfg(test)]
 mod tests {
-    use selfmx_domain::{Domain, RateLimit};
+    use selfmx_domain::{Domain, RateLimit, Reach};
     use selfmx_mail::RelayTerms;
     use selfmx_storage::{PoolSettings, SecretKey, Vault};
     use selfmx_worker::{Error, Task, WorkerSettings};
@@ -184,6 +196,7 @@ mod tests {
             limits: Limits::default(),
             usual_rate: RateLimit::Unlimited,
             failures_per_minute: 0,
+            webhook_reach: Reach::PublicOnly,
             metrics_token: None,
             clock,
             entropy: Arc::clone(&entropy),
@@ -192,9 +205,12 @@ mod tests {
         // Such an interval cannot be: the task that has it breaks down.
         let broken = WorkerSettings { poll: Duration::ZERO, ..WorkerSettings::default() };
         #[expect(clippy::disallowed_methods, reason = "the test stands in for the server")]
-        let worker = Worker::new(store, System::assume(), routes, entropy, broken);
+        let system = System::assume();
+        let poster = Poster::new(&PosterSettings::default()).unwrap();
+        let webhooks = WebhookWorker::new(store.clone(), system, poster, Arc::clone(&entropy), WebhookSettings::default());
+        let worker = Worker::new(store, system, routes, entropy, broken);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let serving = until_drained(listener, App::new(parts), HttpSettings::default(), worker, Signals::new().unwrap());
+        let serving = until_drained(listener, App::new(parts), HttpSettings::default(), (worker, webhooks), Signals::new().unwrap());
         let failure = tokio::time::timeout(Duration::from_secs(25), serving).await.unwrap().unwrap_err();
         assert!(matches!(failure, Failure::Delivery(Error::BrokeDown(Task::Look))), "{failure}");
         assert_eq!(failure.exit_code(), 1);

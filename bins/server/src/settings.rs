@@ -61,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) relay: Option<RelaySettings>,
     /// What has to be shown for the metrics, if anything has to.
     pub(crate) metrics_token: Option<Secret>,
+    /// Which addresses events may be posted to.
+    pub(crate) webhook_reach: Reach,
     /// What signs mail that no tenant's own key signs.
     pub(crate) signer: Option<Signer>,
     /// On what terms tenants' own relays are used.
@@ -98,6 +100,7 @@ impl Settings {
         let store = StoreSettings::read(environment)?;
         Ok(Self {
             api_key: environment.read_secret("API_KEY", Secret::chosen)?,
+            webhook_reach: reach(environment, "WEBHOOK_ALLOW_PRIVATE")?,
             metrics_token: environment.read_secret("METRICS_TOKEN", Secret::chosen)?,
             usual_rate: usual_rate(environment)?,
             failures_per_minute: environment.number("AUTH_FAILURES_PER_MINUTE", 0..=RateLimit::MAX_PER_MINUTE, 60)?,
@@ -162,9 +165,14 @@ fn relay(environment: &Environment) -> Result<RelaySettings, SettingError> {
     Ok(settings)
 }
 
+/// Public addresses only, unless the operator says otherwise.
+fn reach(environment: &Environment, name: &'static str) -> Result<Reach, SettingError> {
+    Ok(if environment.flag(name, false)? { Reach::Anywhere } else { Reach::PublicOnly })
+}
+
 /// Tenants' relays are used as the server's own, but for what is each tenant's to say, and what is not theirs to reach.
 fn terms(environment: &Environment, relay: &RelaySettings) -> Result<RelayTerms, SettingError> {
-    let reach = if environment.flag("TENANT_SMTP_ALLOW_PRIVATE", false)? { Reach::Anywhere } else { Reach::PublicOnly };
+    let reach = reach(environment, "TENANT_SMTP_ALLOW_PRIVATE")?;
     let usual = RelayTerms::new(relay.helo.clone());
     let pool_size = u16::try_from(relay.pool_size).unwrap_or(u16::MAX).min(usual.pool_size);
     Ok(RelayTerms { reach, pool_size, timeout: relay.timeout, final_timeout: relay.final_timeout, ..usual })

@@ -17,6 +17,8 @@ const AFTER_BRINGING_BACK: Duration = Duration::from_millis(5);
 const AFTER_ERASING: Duration = Duration::from_millis(50);
 /// What is too old is in nobody's way: it is only to go some time.
 const BETWEEN_FORGETTING: Duration = Duration::from_secs(3600);
+/// For how many days deliveries to webhooks are kept.
+const DELIVERIES_KEPT: u32 = 30;
 const FORGOTTEN_IN_A_STEP: u32 = 1_000;
 
 /// Something that is never finished. Its steps are short commits: what is not done is found by the next, on whichever node.
@@ -30,6 +32,8 @@ pub(crate) enum Upkeep {
     ForgetDays,
     /// Deletes idempotency keys that are older than a day.
     ForgetRequests,
+    /// Deletes deliveries to webhooks that came to their end so many days ago, and what of webhooks is of no more use.
+    ForgetDeliveries(u32),
     /// Deletes the bodies and events of emails with which all has been done for so many days.
     Purge(NonZeroU32),
 }
@@ -37,7 +41,9 @@ pub(crate) enum Upkeep {
 impl Upkeep {
     /// All that there are when emails are purged after so many days, if at all; each with its name in the log.
     pub(crate) fn all(retention: Option<NonZeroU32>) -> impl Iterator<Item = (&'static str, Self)> {
+        let deliveries = retention.map_or(DELIVERIES_KEPT, |days| days.get().min(DELIVERIES_KEPT));
         let always = [
+            ("forgetting deliveries", Self::ForgetDeliveries(deliveries)),
             ("bringing back", Self::BringBack),
             ("erasing", Self::Erase),
             ("forgetting days", Self::ForgetDays),
@@ -76,12 +82,13 @@ impl Upkeep {
             Self::Erase if store.tenant_erase(system).await? == Erasing::Some => AFTER_ERASING,
             Self::ForgetDays if store.quota_days_forget(system, FORGOTTEN_IN_A_STEP).await? > 0 => AFTER_ERASING,
             Self::ForgetRequests if store.idempotency_keys_forget(system, FORGOTTEN_IN_A_STEP).await? > 0 => AFTER_ERASING,
+            Self::ForgetDeliveries(days) if store.webhooks_forget(system, FORGOTTEN_IN_A_STEP, days).await? > 0 => AFTER_ERASING,
             Self::Purge(days) => {
                 *reached = store.retention_purge(system, days, *reached).await?.next;
                 if reached.is_some() { AFTER_ERASING } else { BETWEEN_FORGETTING }
             }
             Self::BringBack | Self::Erase => BETWEEN_LOOKS,
-            Self::ForgetDays | Self::ForgetRequests => BETWEEN_FORGETTING,
+            Self::ForgetDays | Self::ForgetRequests | Self::ForgetDeliveries(_) => BETWEEN_FORGETTING,
         })
     }
 }

@@ -31,12 +31,13 @@ mod template_render;
 mod templates;
 mod tenants;
 mod usage;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use selfmx_auth::{ApiKey, Digest, Secret};
-use selfmx_domain::{Clock, Entropy, Limits, RateLimit};
+use selfmx_domain::{Clock, Entropy, Limits, RateLimit, Reach};
 use selfmx_mail::{Relay, RelayTerms, Signer};
 use selfmx_storage::Store;
 
@@ -58,6 +59,7 @@ pub use send::AcceptedEmail;
 pub use sign_in::SignInError;
 pub use suppressions::Suppressed;
 pub use template_render::RenderedTemplate;
+pub use webhooks::{WebhookMade, WebhookWanted};
 
 /// What an [`App`] is made of.
 pub struct Parts {
@@ -77,6 +79,8 @@ pub struct Parts {
     pub usual_rate: RateLimit,
     /// How many wrong keys an address may present in a minute; 0: any number.
     pub failures_per_minute: u32,
+    /// Which addresses webhooks may have.
+    pub webhook_reach: Reach,
     /// What has to be shown for the metrics; `None`: nothing.
     pub metrics_token: Option<Secret>,
     /// Tells the time.
@@ -96,6 +100,7 @@ pub struct App {
     usual_rate: RateLimit,
     rates: Rates,
     failures: Failures,
+    webhook_reach: Reach,
     templates: TemplateCache,
     streams: Streams,
     clock: Arc<dyn Clock>,
@@ -122,6 +127,7 @@ impl App {
             usual_rate: parts.usual_rate,
             rates: Rates::new(),
             failures: Failures::new(parts.failures_per_minute),
+            webhook_reach: parts.webhook_reach,
             templates: TemplateCache::default(),
             streams: Streams::default(),
             clock: parts.clock,

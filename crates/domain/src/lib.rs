@@ -106,7 +106,9 @@ pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantR
 pub use text::{Subject, is_control};
 pub use trace::TraceId;
 pub use usage::{Month, TenantUsage};
-pub use webhook::{NewWebhook, Webhook, WebhookChange, WebhookEvent, WebhookEvents, WebhookFault, WebhookState};
+pub use webhook::{
+    DeliveryRecord, NewWebhook, PostRecord, Webhook, WebhookChange, WebhookEvent, WebhookEvents, WebhookFault, WebhookState,
+};
 pub use webhook_retry::{PostOutcome, WebhookRetry};
 pub use webhook_secret::WebhookSecret;
 pub use webhook_url::WebhookUrl;

@@ -5,15 +5,13 @@ use std::str::FromStr;
 
 use time::OffsetDateTime;
 
-use crate::{Problem, WebhookId, WebhookSecret, WebhookUrl};
+use crate::{EmailId, EventId, Problem, WebhookDeliveryId, WebhookId, WebhookSecret, WebhookUrl};
 
 /// A kind of event that a webhook can be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WebhookEvent {
     /// An email was accepted.
     Queued,
-    /// An attempt begins.
-    Sending,
     /// A relay took it.
     Delivered,
     /// A relay refused it.
@@ -34,9 +32,8 @@ pub enum WebhookEvent {
 
 impl WebhookEvent {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Queued,
-        Self::Sending,
         Self::Delivered,
         Self::Bounced,
         Self::Failed,
@@ -52,7 +49,6 @@ impl WebhookEvent {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
-            Self::Sending => "sending",
             Self::Delivered => "delivered",
             Self::Bounced => "bounced",
             Self::Failed => "failed",
@@ -69,7 +65,7 @@ impl FromStr for WebhookEvent {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        let known = "one of: queued, sending, delivered, bounced, failed, complained, opened, clicked, suppressed, canceled";
+        let known = "one of: queued, delivered, bounced, failed, complained, opened, clicked, suppressed, canceled";
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(Problem::NotOneOf(known))
     }
 }
@@ -192,6 +188,44 @@ pub struct WebhookChange {
     pub active: Option<bool>,
     /// What signs them, from now on alone.
     pub secret: Option<WebhookSecret>,
+}
+
+/// A delivery and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    /// Its id.
+    pub id: WebhookDeliveryId,
+    /// The event.
+    pub event_id: EventId,
+    /// The email that the event happened to; absent: a test.
+    pub email_id: Option<EmailId>,
+    /// The kind of event, `test` among them; absent once the event is erased.
+    pub kind: Option<String>,
+    /// `pending`, `delivered`, `failed` or `canceled`.
+    pub status: String,
+    /// When the next attempt is due.
+    pub next_attempt_at: Option<OffsetDateTime>,
+    /// When it was queued.
+    pub created_at: OffsetDateTime,
+    /// Each attempt, the first one first.
+    pub attempts: Vec<PostRecord>,
+}
+
+/// One attempt to post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostRecord {
+    /// Which it was, from 1 on.
+    pub attempt: u32,
+    /// When it had ended.
+    pub at: OffsetDateTime,
+    /// The answer's status.
+    pub status: Option<u16>,
+    /// Why there was no answer.
+    pub error: Option<String>,
+    /// The beginning of the answer's text.
+    pub answer: Option<String>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u32,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use selfmx_domain::{Address, IdError, TenantId};
+use selfmx_domain::{Address, IdError, TenantId, WebhookDeliveryId};
 use selfmx_wire::RequestError;
 
 use crate::body::Body;
@@ -85,6 +85,15 @@ impl<S> Call<S> {
     /// [`Failure::NotFound`] where it is no number: the same answer as for a version that there is not.
     pub fn version(&self) -> Result<u32, Failure> {
         self.segments.named("version").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)
+    }
+
+    /// The delivery whose id is the path's segment `{delivery_id}`.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NotFound`] where it is no id: the same answer as for an id of nothing.
+    pub fn delivery_id(&self) -> Result<WebhookDeliveryId, Failure> {
+        self.segments.named("delivery_id").and_then(|text| text.parse().ok()).ok_or(Failure::NotFound)
     }
 
     /// Reads the body and makes `T` of it.

@@ -3,7 +3,9 @@
 use selfmx_app::App;
 use selfmx_domain::AuditAction as Action;
 
-use crate::routes::{audit, batch, docs, emails, events, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, usage};
+use crate::routes::{
+    audit, batch, docs, emails, events, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, usage, webhooks,
+};
 use crate::{Route, RouteInfo};
 
 /// The route table.
@@ -50,6 +52,16 @@ fn own() -> Vec<Route<App>> {
         Route::get("/v1/templates/{id}/versions", templates::versions).audited(Action::TemplateRead),
         Route::post("/v1/templates/{id}/versions/{version}/restore", templates::restore).audited(Action::TemplateRestore),
         Route::post("/v1/templates/{id}/render", templates::render).with_parameters(templates::RENDER).audited(Action::TemplateRead),
+        Route::post("/v1/webhooks", webhooks::create).audited(Action::WebhookCreate),
+        Route::get("/v1/webhooks", webhooks::list).with_parameters(webhooks::LIST).audited(Action::WebhookRead),
+        Route::get("/v1/webhooks/{id}", webhooks::find).audited(Action::WebhookRead),
+        Route::put("/v1/webhooks/{id}", webhooks::replace).audited(Action::WebhookUpdate),
+        Route::patch("/v1/webhooks/{id}", webhooks::update).audited(Action::WebhookUpdate),
+        Route::delete("/v1/webhooks/{id}", webhooks::delete).audited(Action::WebhookDelete),
+        Route::post("/v1/webhooks/{id}/rotate-secret", webhooks::rotate).audited(Action::WebhookRotate),
+        Route::post("/v1/webhooks/{id}/test", webhooks::test).audited(Action::WebhookTest),
+        Route::get("/v1/webhooks/{id}/logs", webhooks::deliveries).with_parameters(webhooks::LIST).audited(Action::WebhookRead),
+        Route::post("/v1/webhooks/{id}/deliveries/{delivery_id}/replay", webhooks::replay).audited(Action::WebhookReplay),
         Route::get("/v1/audit-logs", audit::list).with_parameters(audit::LIST).audited(Action::AuditRead),
         Route::post("/v1/test-smtp", smtp::test).audited(Action::RelayTest),
         Route::post("/v1/tenants", tenants::create).audited(Action::TenantCreate),
@@ -102,6 +114,24 @@ fn of_tenant() -> Vec<Route<App>> {
         Route::post("/v1/tenants/{tenant_id}/templates/{id}/render", templates::render)
             .with_parameters(templates::RENDER)
             .audited(Action::TemplateRead)
+            .for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/webhooks", webhooks::create).audited(Action::WebhookCreate).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/webhooks", webhooks::list)
+            .with_parameters(webhooks::LIST)
+            .audited(Action::WebhookRead)
+            .for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/webhooks/{id}", webhooks::find).audited(Action::WebhookRead).for_tenant(),
+        Route::put("/v1/tenants/{tenant_id}/webhooks/{id}", webhooks::replace).audited(Action::WebhookUpdate).for_tenant(),
+        Route::patch("/v1/tenants/{tenant_id}/webhooks/{id}", webhooks::update).audited(Action::WebhookUpdate).for_tenant(),
+        Route::delete("/v1/tenants/{tenant_id}/webhooks/{id}", webhooks::delete).audited(Action::WebhookDelete).for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/webhooks/{id}/rotate-secret", webhooks::rotate).audited(Action::WebhookRotate).for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/webhooks/{id}/test", webhooks::test).audited(Action::WebhookTest).for_tenant(),
+        Route::get("/v1/tenants/{tenant_id}/webhooks/{id}/logs", webhooks::deliveries)
+            .with_parameters(webhooks::LIST)
+            .audited(Action::WebhookRead)
+            .for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/webhooks/{id}/deliveries/{delivery_id}/replay", webhooks::replay)
+            .audited(Action::WebhookReplay)
             .for_tenant(),
         Route::post("/v1/tenants/{tenant_id}/api-keys", keys::create).audited(Action::KeyCreate).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/api-keys", keys::list).with_parameters(keys::LIST).audited(Action::KeyRead).for_tenant(),
@@ -181,6 +211,16 @@ mod tests {
                 ("GET", "/v1/templates/{id}/versions", Access::Permission(Permission::TemplatesRead)),
                 ("POST", "/v1/templates/{id}/versions/{version}/restore", Access::Permission(Permission::TemplatesWrite)),
                 ("POST", "/v1/templates/{id}/render", Access::Permission(Permission::TemplatesRead)),
+                ("POST", "/v1/webhooks", Access::Permission(Permission::WebhooksWrite)),
+                ("GET", "/v1/webhooks", Access::Permission(Permission::WebhooksRead)),
+                ("GET", "/v1/webhooks/{id}", Access::Permission(Permission::WebhooksRead)),
+                ("PUT", "/v1/webhooks/{id}", Access::Permission(Permission::WebhooksWrite)),
+                ("PATCH", "/v1/webhooks/{id}", Access::Permission(Permission::WebhooksWrite)),
+                ("DELETE", "/v1/webhooks/{id}", Access::Permission(Permission::WebhooksWrite)),
+                ("POST", "/v1/webhooks/{id}/rotate-secret", Access::Permission(Permission::WebhooksWrite)),
+                ("POST", "/v1/webhooks/{id}/test", Access::Permission(Permission::WebhooksWrite)),
+                ("GET", "/v1/webhooks/{id}/logs", Access::Permission(Permission::WebhooksRead)),
+                ("POST", "/v1/webhooks/{id}/deliveries/{delivery_id}/replay", Access::Permission(Permission::WebhooksWrite)),
                 ("GET", "/v1/audit-logs", Access::Permission(Permission::All)),
                 ("POST", "/v1/test-smtp", Access::Permission(Permission::All)),
                 ("POST", "/v1/tenants", Access::Platform(Permission::All)),
@@ -215,6 +255,16 @@ mod tests {
                 ("GET", "/v1/tenants/{tenant_id}/templates/{id}/versions", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/templates/{id}/versions/{version}/restore", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/templates/{id}/render", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/webhooks", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/webhooks", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/webhooks/{id}", Access::Platform(Permission::All)),
+                ("PUT", "/v1/tenants/{tenant_id}/webhooks/{id}", Access::Platform(Permission::All)),
+                ("PATCH", "/v1/tenants/{tenant_id}/webhooks/{id}", Access::Platform(Permission::All)),
+                ("DELETE", "/v1/tenants/{tenant_id}/webhooks/{id}", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/webhooks/{id}/rotate-secret", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/webhooks/{id}/test", Access::Platform(Permission::All)),
+                ("GET", "/v1/tenants/{tenant_id}/webhooks/{id}/logs", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/webhooks/{id}/deliveries/{delivery_id}/replay", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/api-keys", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/api-keys", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/api-keys/{id}", Access::Platform(Permission::All)),

@@ -88,6 +88,7 @@ mod vault;
 mod wake;
 mod webhook_log;
 mod webhook_queue;
+mod webhook_upkeep;
 mod webhooks;
 
 pub use accept::{Acceptance, Accepted, NoneAccepted};
@@ -118,5 +119,4 @@ pub use templates::Changed;
 pub use tenant_dkim::OpenedDkim;
 pub use tenant_relay::{OpenedRelay, RelayVersion};
 pub use vault::{KeyId, Place, Sealed, SecretKey, Vault, VaultError};
-pub use webhook_log::{DeliveryRecord, PostRecord};
 pub use webhook_queue::{Happened, Posted, Tidings, WebhookDelivery};

@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 
+use diesel::QueryableByName;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
-use diesel::{OptionalExtension, QueryableByName};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::{Permit, needs};
-use selfmx_domain::{EmailId, EventId, Page, PageRequest, WebhookDeliveryId, WebhookId};
+use selfmx_domain::{AuditAction, DeliveryRecord, EmailId, EventId, Page, PageRequest, PostRecord, WebhookDeliveryId, WebhookId};
+use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::audit::Entry;
 use crate::pages::{self, Window};
 use crate::store::{change, read};
+use crate::webhooks::renewed;
 use crate::{Error, Store};
 
 const LIST: &str = "SELECT d.id, d.event_id, d.email_id, CASE WHEN d.email_id IS NULL THEN 'test' ELSE e.kind END AS kind, d.status, d.due_at, d.created_at \
@@ -27,44 +30,6 @@ SELECT id, $3, tenant_id, $4 FROM webhooks WHERE id = $1 AND tenant_id = $2";
 const REPLAY: &str = "INSERT INTO webhook_deliveries (webhook_id, id, tenant_id, event_id, email_id) \
 SELECT w.id, $4, w.tenant_id, d.event_id, d.email_id FROM webhooks w JOIN webhook_deliveries d ON d.webhook_id = w.id \
 WHERE w.id = $1 AND w.tenant_id = $2 AND d.id = $3";
-
-/// A delivery and what became of it.
-#[derive(Clone, Debug)]
-pub struct DeliveryRecord {
-    /// Its id.
-    pub id: WebhookDeliveryId,
-    /// The event.
-    pub event_id: EventId,
-    /// The email that the event happened to; absent: a test.
-    pub email_id: Option<EmailId>,
-    /// The kind of event, `test` among them; absent once the event is erased.
-    pub kind: Option<String>,
-    /// `pending`, `delivered`, `failed` or `canceled`.
-    pub status: String,
-    /// When the next attempt is due.
-    pub next_attempt_at: Option<OffsetDateTime>,
-    /// When it was queued.
-    pub created_at: OffsetDateTime,
-    /// Each attempt, the first one first.
-    pub attempts: Vec<PostRecord>,
-}
-
-/// One attempt to post.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PostRecord {
-    /// Which it was, from 1 on.
-    pub attempt: u32,
-    /// When it had ended.
-    pub at: OffsetDateTime,
-    /// The answer's status.
-    pub status: Option<u16>,
-    /// Why there was no answer.
-    pub error: Option<String>,
-    /// The beginning of the answer's text.
-    pub answer: Option<String>,
-    /// How long it took, in milliseconds.
-    pub duration_ms: u32,
-}
 
 #[derive(QueryableByName)]
 struct Row {
@@ -138,7 +103,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where the database cannot.
+    /// [`Error::Denied`] where the permit's key may not do that any more; otherwise where the database cannot.
     pub async fn webhook_test(&self, permit: &Permit<needs::WebhooksWrite>, id: WebhookId) -> Result<Option<WebhookDeliveryId>, Error> {
         let (delivery, event) =
             (WebhookDeliveryId::generate(&*self.clock, &*self.entropy), EventId::generate(&*self.clock, &*self.entropy));
@@ -146,15 +111,19 @@ impl Store {
             let query = diesel::sql_query(TEST).bind::<SqlUuid, _>(id.as_uuid()).bind::<SqlUuid, _>(permit.tenant().as_uuid());
             query.bind::<SqlUuid, _>(delivery.as_uuid()).bind::<SqlUuid, _>(event.as_uuid())
         };
-        let queued = change!(self, connection => query().execute(connection).await.optional()).await?;
-        Ok((queued == Some(1)).then_some(delivery))
+        let queue = async |connection: &mut AsyncPgConnection| {
+            let permit = renewed(connection, permit).await?;
+            let queued = query().execute(connection).await?;
+            self.webhook_asked(connection, AuditAction::WebhookTest, Entry::by(&permit), (id, delivery), queued).await
+        };
+        change!(self, connection => connection.transaction(queue).await).await
     }
 
     /// Queues a delivery's event once more, as a delivery of its own. `None`: the permit's tenant has no such webhook, or that has no such delivery.
     ///
     /// # Errors
     ///
-    /// Where the database cannot.
+    /// [`Error::Denied`] where the permit's key may not do that any more; otherwise where the database cannot.
     pub async fn webhook_replay(
         &self,
         permit: &Permit<needs::WebhooksWrite>,
@@ -166,8 +135,29 @@ impl Store {
             let query = diesel::sql_query(REPLAY).bind::<SqlUuid, _>(id.as_uuid()).bind::<SqlUuid, _>(permit.tenant().as_uuid());
             query.bind::<SqlUuid, _>(of.as_uuid()).bind::<SqlUuid, _>(delivery.as_uuid())
         };
-        let queued = change!(self, connection => query().execute(connection).await.optional()).await?;
-        Ok((queued == Some(1)).then_some(delivery))
+        let queue = async |connection: &mut AsyncPgConnection| {
+            let permit = renewed(connection, permit).await?;
+            let queued = query().execute(connection).await?;
+            self.webhook_asked(connection, AuditAction::WebhookReplay, Entry::by(&permit), (id, delivery), queued).await
+        };
+        change!(self, connection => connection.transaction(queue).await).await
+    }
+
+    /// Notes what was asked for, if it was queued.
+    async fn webhook_asked(
+        &self,
+        connection: &mut AsyncPgConnection,
+        action: AuditAction,
+        entry: Entry<'_>,
+        (id, delivery): (WebhookId, WebhookDeliveryId),
+        queued: usize,
+    ) -> Result<Option<WebhookDeliveryId>, Error> {
+        if queued == 0 {
+            return Ok(None);
+        }
+        let after = Some(json!({"delivery_id": delivery.to_string()}));
+        self.audit(connection, action, Entry { target: Some(id.to_string()), after, ..entry }).await?;
+        Ok(Some(delivery))
     }
 }
 

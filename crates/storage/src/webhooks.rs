@@ -166,7 +166,7 @@ impl Store {
     /// # Errors
     ///
     /// Where the database cannot.
-    pub async fn webhook_find(&self, permit: &Permit<needs::WebhooksRead>, id: WebhookId) -> Result<Option<Webhook>, Error> {
+    pub async fn webhook_find<P: Scope>(&self, permit: &Permit<P>, id: WebhookId) -> Result<Option<Webhook>, Error> {
         let tenant = permit.tenant().as_uuid();
         let query = || webhooks::table.find(id.as_uuid()).filter(webhooks::tenant_id.eq(tenant)).select(Row::as_select());
         let row: Option<Row> = read!(self, connection => query().first(connection).await.optional()).await?;
@@ -221,7 +221,7 @@ const fn place(row: Uuid, column: &str) -> Place<'_> {
 }
 
 /// The permit, looked at again under a lock.
-async fn renewed<P: Scope>(connection: &mut AsyncPgConnection, permit: &Permit<P>) -> Result<Permit<P>, Error> {
+pub(crate) async fn renewed<P: Scope>(connection: &mut AsyncPgConnection, permit: &Permit<P>) -> Result<Permit<P>, Error> {
     let held = hold(connection, permit.key_id(), None).await?;
     Ok(permit.renewed(held.maker.as_ref(), held.at)?)
 }

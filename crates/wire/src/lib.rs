@@ -52,6 +52,7 @@ mod tenants;
 mod timestamp;
 mod usage;
 mod value;
+mod webhooks;
 
 pub use audit::AuditView;
 pub use batch::{BatchAccepted, BatchMode, SendBatch, batch_field};
@@ -74,3 +75,6 @@ pub use templates::{
 pub use tenants::{CreateTenant, TenantDeleted, TenantView, UpdateTenant};
 pub use timestamp::time_of;
 pub use usage::UsageView;
+pub use webhooks::{
+    DeliveryQueued, DeliveryView, RotateWebhookSecret, UpdateWebhook, WebhookDeleted, WebhookSecretShown, WebhookView, WriteWebhook,
+};

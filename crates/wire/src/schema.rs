@@ -12,6 +12,7 @@ mod shape;
 mod suppressions;
 mod templates;
 mod tenants;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -38,13 +39,25 @@ pub fn schemas() -> BTreeMap<String, Value> {
         suppressions::shapes(),
         templates::shapes(),
         tenants::shapes(),
+        webhooks::shapes(),
     ];
     let shapes = nouns.into_iter().flatten().map(|(name, shape)| (name.to_owned(), shape));
     shapes.chain(LISTED.iter().map(|name| (format!("{name}List"), page_of(name)))).collect()
 }
 
 /// What there are lists of.
-const LISTED: &[&str] = &["AuditEntry", "EmailSummary", "Key", "LogEntry", "Suppression", "TemplateSummary", "TemplateVersion", "Tenant"];
+const LISTED: &[&str] = &[
+    "AuditEntry",
+    "Delivery",
+    "EmailSummary",
+    "Key",
+    "LogEntry",
+    "Suppression",
+    "TemplateSummary",
+    "TemplateVersion",
+    "Tenant",
+    "Webhook",
+];
 
 fn page_of(name: &str) -> Value {
     let place = Object::new("Where a page that was asked for by its number stands.")

@@ -49,4 +49,5 @@ mod timing;
 mod two_nodes;
 mod usage;
 mod walks;
+mod webhooks;
 mod world;

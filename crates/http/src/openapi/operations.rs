@@ -5,16 +5,18 @@ mod keys;
 mod server;
 mod templates;
 mod tenants;
+mod webhooks;
 
 use super::Operation;
 
 /// What is said of each route, under the headings under which it stands.
 pub(crate) fn operations() -> impl Iterator<Item = Operation> {
-    let headings: [(&'static str, &'static [Operation]); 7] = [
+    let headings: [(&'static str, &'static [Operation]); 8] = [
         ("Sending", emails::SENDING),
         ("Emails", emails::READING),
         ("Suppressions", emails::SUPPRESSIONS),
         ("Templates", templates::TEMPLATES),
+        ("Webhooks", webhooks::WEBHOOKS),
         ("API keys", keys::KEYS),
         ("Tenants", tenants::TENANTS),
         ("Server", server::SERVER),

@@ -15,3 +15,4 @@ pub(crate) mod suppressions;
 pub(crate) mod templates;
 pub(crate) mod tenants;
 pub(crate) mod usage;
+pub(crate) mod webhooks;

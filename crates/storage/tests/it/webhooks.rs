@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use selfmx_auth::Permission;
+use selfmx_auth::{Permission, needs};
 use selfmx_domain::{
     EmailId, NewWebhook, PageLimit, PageRequest, PageStart, Webhook, WebhookChange, WebhookEvent, WebhookEvents, WebhookFault, WebhookId,
     WebhookSecret, WebhookState,
@@ -13,7 +13,7 @@ use selfmx_testing::OsEntropy;
 use crate::place::{LONG, Place, accept, acceptance, admin, draft, permit, system, tenant_admin};
 use crate::settle::{bounced, delivered};
 
-const ALL: [WebhookEvent; 10] = WebhookEvent::ALL;
+const ALL: [WebhookEvent; 9] = WebhookEvent::ALL;
 
 fn wanted(kinds: &[WebhookEvent]) -> NewWebhook {
     NewWebhook {
@@ -45,7 +45,7 @@ async fn settled(place: &Place, lease: &Lease<WebhookDelivery>, status: u16) -> 
 }
 
 async fn state(place: &Place, id: WebhookId) -> WebhookState {
-    place.store.webhook_find(&admin().permit().unwrap(), id).await.unwrap().unwrap().state
+    place.store.webhook_find(&admin().permit::<needs::WebhooksRead>().unwrap(), id).await.unwrap().unwrap().state
 }
 
 const FIRST_PAGE: PageRequest<WebhookId> = PageRequest { start: PageStart::First, limit: PageLimit::MOST };
@@ -207,8 +207,9 @@ async fn each_attempt_is_told_of_and_an_event_can_be_replayed() {
     let again = place.store.webhook_replay(&write, hook.id, listed[0].id).await.unwrap().unwrap();
     let lease = leased(&place).await.remove(0);
     assert_eq!((lease.work().id, lease.work().event_id, lease.work().attempts), (again, listed[0].event_id, 0));
-    let stranger = tenant_admin(place.tenant().await);
-    assert!(place.store.webhook_replay(&stranger.permit().unwrap(), hook.id, again).await.unwrap().is_none());
+    let tenant = place.tenant().await;
+    let (stranger, writing) = (tenant_admin(tenant), place.keyed(Some(tenant), Permission::WebhooksWrite).await);
+    assert!(place.store.webhook_replay(&writing.permit().unwrap(), hook.id, again).await.unwrap().is_none());
     assert!(place.store.webhook_deliveries(&stranger.permit().unwrap(), hook.id, page).await.unwrap().items.is_empty());
 }
 
@@ -235,4 +236,37 @@ async fn whoever_is_gone_or_fails_for_five_days_is_disabled_until_somebody_says_
     assert_eq!(attempt(500).await, Some(None));
     place.database.execute("UPDATE webhooks SET failing_since = now() - interval '120 hours'").await;
     assert_eq!(attempt(500).await, Some(Some(WebhookFault::Failing)));
+}
+
+#[tokio::test]
+async fn what_nobody_needs_any_more_goes_step_by_step_and_nothing_else() {
+    let place = Place::new().await;
+    let write = admin().permit().unwrap();
+    let (kept, off, gone) = (webhook(&place, &ALL).await.0, webhook(&place, &ALL).await.0, webhook(&place, &ALL).await.0);
+    for id in [kept.id, kept.id, off.id, gone.id] {
+        place.store.webhook_test(&write, id).await.unwrap().unwrap();
+    }
+    let one = leased(&place).await.into_iter().find(|lease| lease.work().webhook_id == kept.id).unwrap();
+    assert_eq!(settled(&place, &one, 200).await, Some(None));
+    let inactive = WebhookChange { active: Some(false), ..WebhookChange::default() };
+    place.store.webhook_update(&write, off.id, &inactive).await.unwrap().unwrap();
+    assert!(place.store.webhook_delete(&write, gone.id).await.unwrap());
+    place.store.webhook_rotate(&write, kept.id, LONG, &WebhookSecret::generate(&OsEntropy)).await.unwrap().unwrap();
+    let told = async || {
+        let deliveries = "SELECT string_agg(d.status, ' ' ORDER BY d.webhook_id, d.id) FROM webhook_deliveries d";
+        let rest = "SELECT count(*) || ' ' || (SELECT count(previous_secret) FROM webhooks) FROM webhook_attempts";
+        (place.ask(deliveries).await, place.ask(rest).await)
+    };
+    // That of the deleted one has nobody to go to; the other may still be switched on again.
+    assert_eq!(place.store.webhooks_forget(&system(), 100, 30).await.unwrap(), 1);
+    assert_eq!(told().await, ("delivered pending pending canceled".to_owned(), "1 1".to_owned()));
+    place.database.execute("UPDATE webhooks SET updated_at = now() - interval '6 days', previous_until = CASE WHEN previous_until IS NOT NULL THEN now() - interval '1 second' END").await;
+    assert_eq!(place.store.webhooks_forget(&system(), 100, 30).await.unwrap(), 1);
+    assert_eq!(told().await, ("delivered pending canceled canceled".to_owned(), "1 0".to_owned()));
+    place.database.execute("UPDATE webhook_deliveries SET created_at = now() - interval '31 days'").await;
+    for _ in 0..3 {
+        assert_eq!(place.store.webhooks_forget(&system(), 1, 30).await.unwrap(), 1);
+    }
+    assert_eq!(told().await, ("pending".to_owned(), "0 0".to_owned()));
+    assert_eq!(place.store.webhooks_forget(&system(), 1, 30).await.unwrap(), 0);
 }

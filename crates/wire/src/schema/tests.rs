@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::fields::taken;
 use crate::{
-    CreateKey, CreateSuppression, CreateTenant, RenderTemplate, RequestError, RescheduleEmail, RotateKey, SendBatch, SendEmail, UpdateKey,
-    UpdateTemplate, UpdateTenant, WriteTemplate,
+    CreateKey, CreateSuppression, CreateTenant, RenderTemplate, RequestError, RescheduleEmail, RotateKey, RotateWebhookSecret, SendBatch,
+    SendEmail, UpdateKey, UpdateTemplate, UpdateTenant, UpdateWebhook, WriteTemplate, WriteWebhook,
 };
 
 /// A reader that is asked for its fields alone.
@@ -33,6 +33,9 @@ const REQUESTS: &[(&str, Read, &str)] = &[
     ("ValidateTemplate", reader!(WriteTemplate::read_unnamed), "{}"),
     ("UpdateTemplate", reader!(UpdateTemplate::read), "{}"),
     ("RenderTemplate", reader!(RenderTemplate::read), "{}"),
+    ("WriteWebhook", reader!(WriteWebhook::read), "{}"),
+    ("UpdateWebhook", reader!(UpdateWebhook::read), "{}"),
+    ("RotateWebhookSecret", reader!(RotateWebhookSecret::read), "{}"),
     ("CreateSuppression", reader!(CreateSuppression::read), "{}"),
 ];
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use selfmx_domain::{TemplateId, TenantId};
+use selfmx_domain::{TemplateId, TenantId, WebhookId};
 use selfmx_http::RouteInfo;
 use serde_json::{Value, json};
 
@@ -37,6 +37,14 @@ const STREAM: &str = "/events/stream";
 /// Whose each template is that was made.
 static TEMPLATES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
+/// Whose each webhook is that was made, and a delivery of it.
+static WEBHOOKS: Mutex<BTreeMap<String, (String, String)>> = Mutex::new(BTreeMap::new());
+
+/// A webhook to which nothing is posted.
+fn new_webhook() -> Value {
+    json!({"url": "https://hooks.example/in", "events": ["delivered"], "active": false})
+}
+
 /// A template of a name that none has yet.
 fn new_template() -> Value {
     static MADE: AtomicU32 = AtomicU32::new(0);
@@ -63,6 +71,10 @@ pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
         ("PUT", "/v1/templates/{id}") => Some(new_template()),
         ("PATCH", "/v1/templates/{id}") => Some(json!({"subject": "Changed"})),
         ("POST", "/v1/templates/{id}/render") => Some(json!({})),
+        ("POST", "/v1/webhooks") | ("PUT", "/v1/webhooks/{id}") => Some(new_webhook()),
+        ("PATCH", "/v1/webhooks/{id}") => Some(json!({"events": ["bounced"]})),
+        ("POST", "/v1/webhooks/{id}/rotate-secret") => Some(json!({})),
+        ("POST", "/v1/webhooks/{id}/test" | "/v1/webhooks/{id}/deliveries/{delivery_id}/replay") => None,
         ("POST", "/v1/templates/{id}/versions/{version}/restore") => None,
         ("POST", "/v1/tenants") => Some(json!({"name": "Made"})),
         ("PUT" | "PATCH", "/v1/tenants/{tenant_id}") => Some(json!({"name": "Changed"})),
@@ -108,6 +120,16 @@ pub(crate) async fn make(world: &World, tenants: &Tenants, pattern: &str, whose:
         TEMPLATES.lock().unwrap().insert(id.clone(), tenant.to_owned());
         return id;
     }
+    if pattern.starts_with("/v1/webhooks/") {
+        let tenant = tenant.map_or("tenant_default", String::as_str);
+        let made = world.post(&format!("/v1/tenants/{tenant}/webhooks"), &new_webhook()).await;
+        assert_eq!(made.status, 201, "{}", made.json());
+        let id = crate::world::text(&made.json()["id"]);
+        let queued = world.post(&format!("/v1/tenants/{tenant}/webhooks/{id}/test"), &json!({})).await;
+        assert_eq!(queued.status, 202, "{}", queued.json());
+        WEBHOOKS.lock().unwrap().insert(id.clone(), (tenant.to_owned(), crate::world::text(&queued.json()["id"])));
+        return id;
+    }
     let key = world.key(json!({"name": "Object", "permissions": ["send"], "tenant_id": tenant})).await;
     if pattern.starts_with("/v1/api-keys/") {
         return key.id;
@@ -139,6 +161,19 @@ async fn put_back(world: &World, id: &str) {
     world.database.execute(&back).await;
 }
 
+/// Puts a webhook back under its id, if it was made and is gone. Nothing opens its secret.
+async fn put_webhook_back(world: &World, id: &str) {
+    let Some((tenant, _)) = WEBHOOKS.lock().unwrap().get(id).cloned() else { return };
+    let (tenant, id): (TenantId, WebhookId) = (tenant.parse().unwrap(), id.parse().unwrap());
+    let back = format!(
+        "INSERT INTO webhooks (id, tenant_id, url, events, secret, active) VALUES ('{}', '{}', 'https://hooks.example/in', '{{delivered}}', '\\x00', false) \
+         ON CONFLICT DO NOTHING",
+        id.as_uuid(),
+        tenant.as_uuid()
+    );
+    world.database.execute(&back).await;
+}
+
 /// Makes again what one caller may have taken away from those who come after it, and takes away what it may have put in their way.
 pub(crate) async fn restore(world: &World, route: &RouteInfo, id: &str) {
     if route.method == "DELETE" && route.pattern.ends_with("/suppressions/{address}") && !id.contains(NEVER) {
@@ -149,6 +184,9 @@ pub(crate) async fn restore(world: &World, route: &RouteInfo, id: &str) {
     }
     if route.method == "DELETE" && route.pattern.ends_with("/templates/{id}") {
         put_back(world, id.split_once(IN).map_or(id, |(_, id)| id)).await;
+    }
+    if route.method == "DELETE" && route.pattern.ends_with("/webhooks/{id}") {
+        put_webhook_back(world, id.split_once(IN).map_or(id, |(_, id)| id)).await;
     }
 }
 
@@ -175,5 +213,8 @@ pub(crate) fn path(pattern: &str, id: &str) -> String {
     let (tenant, id) = id.split_once(IN).unwrap_or((id, id));
     // Unless told otherwise it has no end.
     let pattern = if pattern.ends_with(STREAM) { format!("{pattern}?follow=false") } else { pattern.to_owned() };
+    let delivery =
+        WEBHOOKS.lock().unwrap().get(id).map_or_else(|| "whd_01h455vb4pex5vsknk084sn02q".to_owned(), |(_, delivery)| delivery.clone());
+    let pattern = pattern.replace("{delivery_id}", &delivery);
     pattern.replace("{id}", id).replace("{version}", "1").replace("{address}", id).replace("{tenant_id}", tenant)
 }
