@@ -1,5 +1,6 @@
 //! Each wrong setting stops the start with one message that names the variable, its value and what is allowed.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use selfmx_testing::Certificate;
@@ -100,4 +101,36 @@ async fn files_that_do_not_hold_what_they_should_are_named() {
     let mut command = command(&[NOWHERE, SOON]);
     command.current_dir(folder.path());
     assert_refused(&command_ends(command).await, "the file .env cannot be read");
+}
+
+/// The parts of the program that read settings.
+const READERS: [&str; 6] = [
+    include_str!("../../../src/settings.rs"),
+    include_str!("../../../src/secrets.rs"),
+    include_str!("../../../src/dkim.rs"),
+    include_str!("../../../src/tls.rs"),
+    include_str!("../../../src/logs.rs"),
+    include_str!("../../../src/copies/programs.rs"),
+];
+
+/// Words in capitals that are no settings.
+const OTHERS: [&str; 3] = ["PATH", "PGDATABASE", "CARGO_PKG_VERSION"];
+
+/// The text's words in capitals that stand between two marks.
+fn capitals(text: &str, mark: char) -> BTreeSet<&str> {
+    let is_name = |word: &&str| word.len() > 3 && word.chars().all(|c| c == '_' || c.is_ascii_uppercase()) && !OTHERS.contains(word);
+    text.split(mark).filter(is_name).collect()
+}
+
+#[test]
+fn the_settings_that_are_documented_are_those_that_there_are() {
+    let manual = include_str!("../../../../../docs/operations.md");
+    let (_, table) = manual.split_once("| variable | default | meaning |").unwrap();
+    let rows = table.split("\n\n").next().unwrap().lines().filter_map(|row| row.split('|').nth(1));
+    let documented: BTreeSet<&str> = rows.flat_map(|cell| capitals(cell, '`')).collect();
+    let read: BTreeSet<&str> = READERS.iter().flat_map(|text| capitals(text.split("#[cfg(test)]").next().unwrap(), '"')).collect();
+    let missing: Vec<_> = read.difference(&documented).collect();
+    assert!(missing.is_empty(), "say in docs/operations.md, under Settings, what these do: {missing:?}");
+    let unknown: Vec<_> = documented.difference(&read).collect();
+    assert!(unknown.is_empty(), "nobody reads these settings, which docs/operations.md names: {unknown:?}");
 }
