@@ -79,3 +79,13 @@ async fn the_tables_are_those_that_the_queries_name() {
         "__diesel_schema_migrations api_keys audit_logs emails event_streams events idempotency_keys messages queue quota_days recipients suppressions template_versions templates tenants usage_months webhook_attempts webhook_deliveries webhooks"
     );
 }
+
+/// Of two migrations with one version only one is made, and nobody hears of it.
+#[test]
+fn no_two_migrations_have_one_version() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut versions: Vec<_> = names.map(|name| name.split('_').next().unwrap_or_default().to_owned()).collect();
+    versions.sort();
+    assert!(versions.len() > 10 && versions.windows(2).all(|two| two[0] != two[1]), "{versions:?}");
+}
