@@ -127,6 +127,7 @@ async fn until_drained(
 ) -> Result<(), Failure> {
     let (app, drain) = (Arc::new(app), CancellationToken::new());
     app.watch(worker.counts());
+    app.watch(webhooks.counts());
     let condition = worker.condition();
     let delivering = tokio::spawn(worker.run(drain.clone()));
     let heard = drain.clone();

@@ -42,6 +42,7 @@ mod settings;
 mod shares;
 mod suspects;
 mod watch;
+mod webhook_counts;
 mod webhooks;
 mod work;
 
@@ -49,4 +50,5 @@ pub use condition::{Condition, Error, Task};
 pub use counts::WorkerCounts;
 pub use runner::{Routes, Worker};
 pub use settings::WorkerSettings;
+pub use webhook_counts::WebhookCounts;
 pub use webhooks::{WebhookSettings, WebhookWorker};

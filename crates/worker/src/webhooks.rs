@@ -13,6 +13,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::WebhookCounts;
+
 /// How often a result is offered to a database that does not take it, once a second; then its lease runs out, and the event is posted again.
 const OFFERS: usize = 30;
 
@@ -42,13 +44,20 @@ pub struct WebhookWorker {
     poster: Arc<Poster>,
     entropy: Arc<dyn Entropy>,
     settings: WebhookSettings,
+    counts: Arc<WebhookCounts>,
 }
 
 impl WebhookWorker {
     /// A worker that posts by `poster`.
     #[must_use]
     pub fn new(store: Store, system: System, poster: Poster, entropy: Arc<dyn Entropy>, settings: WebhookSettings) -> Self {
-        Self { store, system, poster: Arc::new(poster), entropy, settings }
+        Self { store, system, poster: Arc::new(poster), entropy, settings, counts: Arc::default() }
+    }
+
+    /// What it and its clones count.
+    #[must_use]
+    pub fn counts(&self) -> Arc<WebhookCounts> {
+        Arc::clone(&self.counts)
     }
 
     /// Works until `stop`; then begins nothing more, and returns when all that was begun is recorded.
@@ -99,10 +108,12 @@ impl WebhookWorker {
 
     async fn attempt(&self, lease: Lease<WebhookDelivery>) {
         let posted = self.posted(lease.work()).await;
+        self.counts.posted(&posted);
         for _ in 0..OFFERS {
             match self.store.webhook_settle(&self.system, &lease, &posted).await {
                 Ok(recorded) => {
                     if let Some(Some(fault)) = recorded {
+                        self.counts.add_disabled();
                         tracing::warn!(webhook_id = %lease.work().webhook_id, %fault, "a webhook is disabled");
                     }
                     return;
