@@ -23,7 +23,8 @@ async fn commands_that_need_no_server_answer_and_others_are_refused() {
     for help in ["help", "--help", "-h"] {
         let ended = told(&[help]).await;
         assert!(
-            ended.code == Some(0) && ended.standard_output.contains("Usage: selfmx [serve | migrate | keys | secrets | version | help]\n"),
+            ended.code == Some(0)
+                && ended.standard_output.contains("Usage: selfmx [serve | migrate | keys | secrets | db | version | help]\n"),
             "{help}"
         );
     }
