@@ -10,11 +10,10 @@
 //! | [`ErrorBody`], [`ErrorCode`] | the one shape of an error, and the one list of its codes |
 //!
 //! ```
-//! use selfmx_wire::{RequestError, SendEmail};
-//! use selfmx_domain::{Limits, SenderDefaults};
+//! use selfmx_wire::SendEmail;
 //!
 //! let body = br#"{"from": "a@x.example", "to": ["b@x.example", "c"], "subject": "Hi", "text": "Hello"}"#;
-//! let error = SendEmail::read(body).and_then(|email| email.into_draft(&Limits::default(), &SenderDefaults::default())).unwrap_err();
+//! let error = SendEmail::read(body).unwrap_err();
 //! assert_eq!(error.field(), Some("to[1]"));
 //! assert_eq!(error.code().as_str(), "invalid_request");
 //! ```
