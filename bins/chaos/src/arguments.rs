@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::scenarios::{ALL, Scenario};
 use crate::stage::Size;
 
-const USAGE: &str = "usage: cargo xtask chaos [--all] [--only NAME]... [--seed NUMBER] [--jobs NUMBER] [--keep] [--list]";
+const USAGE: &str = "usage: cargo xtask chaos [--all] [--only NAME]... [--seed NUMBER] [--jobs NUMBER] [--keep] [--write] [--list]";
 
 /// What is to be run, and how.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
     pub(crate) jobs: usize,
     /// What becomes of the ledgers and logs of a run that was good.
     pub(crate) ledgers: Ledgers,
+    /// What becomes of the table.
+    pub(crate) table: Table,
     /// Whether the scenarios are to be named, and nothing run.
     pub(crate) task: Task,
 }
@@ -30,6 +32,15 @@ pub(crate) enum Ledgers {
     Kept,
     /// They are removed.
     Removed,
+}
+
+/// What becomes of the table of a good run; it is printed either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Table {
+    /// It goes into the document on reliability, which stands below the folder that the program is run in.
+    Written,
+    /// It is printed.
+    Printed,
 }
 
 /// What is to be done.
@@ -46,11 +57,20 @@ impl Arguments {
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
         let mut words = words.into_iter();
         let mut names = Vec::new();
-        let mut read = Self { scenarios: vec![], size: Size::Short, seed: 1, jobs: 3, ledgers: Ledgers::Removed, task: Task::Run };
+        let mut read = Self {
+            scenarios: vec![],
+            size: Size::Short,
+            seed: 1,
+            jobs: 3,
+            ledgers: Ledgers::Removed,
+            table: Table::Printed,
+            task: Task::Run,
+        };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--all" => read.size = Size::Full,
                 "--keep" => read.ledgers = Ledgers::Kept,
+                "--write" => read.table = Table::Written,
                 "--list" => read.task = Task::List,
                 "--only" => names.push(words.next().ok_or_else(|| usage("--only needs a name"))?),
                 "--seed" => read.seed = number(words.next(), "--seed")?,
@@ -59,6 +79,9 @@ impl Arguments {
             }
         }
         read.scenarios = chosen(&names)?;
+        if read.table == Table::Written && !names.is_empty() {
+            return Err(usage("--write is for a run of all scenarios"));
+        }
         Ok(read)
     }
 }
@@ -92,14 +115,15 @@ mod tests {
         let short = parse("").unwrap();
         assert_eq!((short.size, short.seed, short.ledgers), (Size::Short, 1, Ledgers::Removed));
         assert_eq!(short.scenarios.len(), ALL.len());
-        let full = parse("--all --seed 7 --keep").unwrap();
-        assert_eq!((full.scenarios.len(), full.seed, full.ledgers), (ALL.len(), 7, Ledgers::Kept));
+        assert_eq!(short.table, Table::Printed);
+        let full = parse("--all --seed 7 --keep --write").unwrap();
+        assert_eq!((full.scenarios.len(), full.seed, full.ledgers, full.table), (ALL.len(), 7, Ledgers::Kept, Table::Written));
     }
 
     #[test]
     fn one_can_be_chosen_and_what_is_not_known_is_refused() {
         assert_eq!(parse("--only kills").unwrap().scenarios.len(), 1);
-        for line in ["--only", "--only nothing", "--seed x", "--fast"] {
+        for line in ["--only", "--only nothing", "--seed x", "--fast", "--write --only kills"] {
             assert!(matches!(parse(line), Err(Failure::Usage(_))), "{line}");
         }
     }

@@ -28,6 +28,7 @@ mod model;
 mod node;
 mod postgres;
 mod proxy;
+mod record;
 mod relay;
 mod report;
 mod scenarios;
@@ -36,9 +37,10 @@ mod stages;
 mod weakness;
 mod world;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use crate::arguments::{Arguments, Ledgers, Task};
+use crate::arguments::{Arguments, Ledgers, Table, Task};
 use crate::failure::Failure;
 use crate::report::Row;
 use crate::scenarios::ALL;
@@ -60,8 +62,12 @@ async fn perform(words: impl Iterator<Item = String>) -> Result<bool, Failure> {
     let folder = stages::folder()?;
     println!("seed {}, {} at once, ledgers and logs in {}", arguments.seed, arguments.jobs, folder.display());
     let rows = stages::run_all(&arguments, &program, &folder).await;
-    println!("\n{}", report::table(&rows));
+    let table = report::table(&rows);
+    println!("\n{table}");
     let good = rows.iter().all(Row::is_good);
+    if good && arguments.table == Table::Written {
+        record::write(Path::new(record::DOCUMENT), arguments.size, &table)?;
+    }
     if good && arguments.ledgers == Ledgers::Removed {
         std::fs::remove_dir_all(&folder).map_err(Failure::file(&folder))?;
     }

@@ -25,5 +25,5 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
     cargo::finish(build.current_dir(&workspace.root), BUILD_ADVICE)?;
     let mut chaos = Command::new(workspace.target.join("debug").join("selfmx-chaos"));
     cargo::forget_own_package(&mut chaos);
-    cargo::finish(chaos.args(arguments), ADVICE)
+    cargo::finish(chaos.args(arguments).current_dir(&workspace.root), ADVICE)
 }
