@@ -13,7 +13,7 @@ pub(super) const WEBHOOKS: &[Operation] = &[
     Operation::patch("/v1/webhooks/{id}", "updateWebhook", "Change a webhook").takes("UpdateWebhook").answers(&[(200, Json("Webhook"))]),
     Operation::delete("/v1/webhooks/{id}", "deleteWebhook", "Delete a webhook").answers(&[(200, Json("WebhookDeleted"))]),
     Operation::post("/v1/webhooks/{id}/rotate-secret", "rotateWebhookSecret", "Give a webhook a new secret")
-        .takes("RotateWebhookSecret")
+        .may_take("RotateWebhookSecret")
         .answers(&[(200, Json("WebhookWithSecret"))]),
     Operation::post("/v1/webhooks/{id}/test", "testWebhook", "Post a test event").answers(&[(202, Json("DeliveryQueued"))]),
     Operation::get("/v1/webhooks/{id}/logs", "listWebhookDeliveries", "List deliveries, with every attempt")
