@@ -126,13 +126,13 @@ pub(crate) fn each_include<'a>(nodes: &'a [Node], found: &mut dyn FnMut(&'a crat
 }
 
 fn nodes(source: &str) -> Result<Vec<Node>, Fault> {
-    scan(source)?;
+    let scanned = scan(source)?;
     // The grammar's own code takes much for granted; a panic in it is a text that it cannot read, not the end of the request.
-    let parsed = catch_unwind(AssertUnwindSafe(|| Template::compile(source)));
+    let parsed = catch_unwind(AssertUnwindSafe(|| Template::compile(&scanned.source)));
     let Ok(parsed) = parsed else {
         return Err(Fault::new(Place::START, Flaw::Syntax("this is beyond the grammar".to_owned())));
     };
-    let template = parsed.map_err(|error| syntax(&error))?;
+    let template = parsed.map_err(|error| scanned.loose.unwrap_or_else(|| syntax(&error)))?;
     lower::nodes(Some(&template), 0, Place::START)
 }
 

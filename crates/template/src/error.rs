@@ -92,6 +92,12 @@ pub enum Flaw {
     /// A tag has no end.
     #[error("this tag is not closed: `{0}` is missing")]
     Unclosed(&'static str),
+    /// A block has no end, or another one's.
+    #[error("this block is not closed: `{{{{/{0}}}}}` is missing")]
+    OpenBlock(String),
+    /// An end of a block that ends none.
+    #[error("`{{{{/{0}}}}}` closes no block")]
+    NothingToClose(String),
     /// Something that Handlebars has and that is not offered here.
     #[error("{0} are not supported")]
     Unsupported(&'static str),

@@ -2,16 +2,46 @@
 //!
 //! The scan passes the source once, and never goes back.
 
+use std::borrow::Cow;
+
 use crate::Bounds;
 use crate::error::{Fault, Flaw, Place};
 
+/// A source that the grammar may read.
+#[derive(Debug)]
+pub(crate) struct Scanned<'s> {
+    /// The source, octet for octet in its place.
+    pub(crate) source: Cow<'s, str>,
+    /// Where blocks do not fit each other: what is to be said should the grammar not be able to read the source, since it would only tell what it expected.
+    pub(crate) loose: Option<Fault>,
+}
+
 /// Refuses a source that is too long, too deep, has too many tags, or has what is not offered.
-pub(crate) fn scan(source: &str) -> Result<(), Fault> {
+pub(crate) fn scan(source: &str) -> Result<Scanned<'_>, Fault> {
     if source.len() > Bounds::SOURCE {
         return Err(Fault::new(Place::START, Flaw::SourceTooLong));
     }
-    let mut scan = Scan { source, at: 0, tags: 0, chains: Vec::new() };
-    scan.run().map_err(|(at, flaw)| Fault::new(place(source, at), flaw))
+    let mut scan = Scan { source, at: 0, tags: 0, blocks: Vec::new(), loose: None, quotes: Vec::new() };
+    let fault = |(at, flaw)| Fault::new(place(source, at), flaw);
+    scan.run().map_err(fault)?;
+    let open = scan.blocks.pop().map(|block| (block.start, Flaw::OpenBlock(block.name.to_owned())));
+    Ok(Scanned { source: with_single_quotes(source, &scan.quotes), loose: scan.loose.or(open).map(fault) })
+}
+
+/// The source with single quotes at these octets: the grammar knows no others around the name of a partial.
+fn with_single_quotes<'s>(source: &'s str, quotes: &[usize]) -> Cow<'s, str> {
+    if quotes.is_empty() {
+        return Cow::Borrowed(source);
+    }
+    let mut text = String::with_capacity(source.len());
+    let mut from = 0;
+    for &quote in quotes {
+        text.push_str(source.get(from..quote).unwrap_or_default());
+        text.push('\'');
+        from = quote + 1;
+    }
+    text.push_str(source.get(from..).unwrap_or_default());
+    Cow::Owned(text)
 }
 
 /// The line and column of an octet.
@@ -23,12 +53,23 @@ pub(crate) fn place(source: &str, at: usize) -> Place {
 
 type Found = Result<(), (usize, Flaw)>;
 
+/// A block that is open.
+struct Block<'s> {
+    start: usize,
+    name: &'s str,
+    /// How many `{{else if}}` it has had.
+    chain: usize,
+}
+
 struct Scan<'s> {
     source: &'s str,
     at: usize,
     tags: usize,
-    /// For each open block, how many `{{else if}}` it has had.
-    chains: Vec<usize>,
+    blocks: Vec<Block<'s>>,
+    /// The first end of a block that ends none, or another than its own.
+    loose: Option<(usize, Flaw)>,
+    /// Where double quotes stand around the names of partials.
+    quotes: Vec<usize>,
 }
 
 impl<'s> Scan<'s> {
@@ -98,16 +139,39 @@ impl<'s> Scan<'s> {
             if block.starts_with('>') {
                 return Err((start, Flaw::Unsupported("partials with a block")));
             }
-            self.chains.push(0);
+            self.blocks.push(Block { start, name: first_word(block), chain: 0 });
         }
-        if tag.starts_with('/') {
-            self.chains.pop();
+        if let Some(name) = tag.strip_prefix('/') {
+            self.close(start, first_word(name.trim_start_matches(blank)));
         }
-        if let (true, Some(chain)) = (inverts(tag), self.chains.last_mut()) {
-            *chain += 1;
+        if let Some(partial) = tag.strip_prefix('>') {
+            self.quoted(partial.trim_start_matches(blank));
         }
-        let deep = self.chains.len() > Bounds::DEPTH || self.chains.iter().sum::<usize>() > Bounds::CHAIN;
+        if let (true, Some(block)) = (inverts(tag), self.blocks.last_mut()) {
+            block.chain += 1;
+        }
+        let deep = self.blocks.len() > Bounds::DEPTH || self.blocks.iter().map(|block| block.chain).sum::<usize>() > Bounds::CHAIN;
         if deep { Err((start, Flaw::TooDeep)) } else { Ok(()) }
+    }
+
+    /// Ends a block; the grammar lets the name be left out.
+    fn close(&mut self, start: usize, name: &'s str) {
+        let loose = match self.blocks.pop() {
+            None => Some((start, Flaw::NothingToClose(name.to_owned()))),
+            Some(block) if !name.is_empty() && name != block.name => Some((block.start, Flaw::OpenBlock(block.name.to_owned()))),
+            Some(_) => None,
+        };
+        self.loose = self.loose.take().or(loose);
+    }
+
+    /// Notes the double quotes around the name of a partial, where single ones say the same.
+    fn quoted(&mut self, partial: &'s str) {
+        let Some((name, _)) = partial.strip_prefix('"').and_then(|rest| rest.split_once('"')) else { return };
+        if !name.contains(['\'', '\\']) {
+            // What is passed here is the end of the source.
+            let open = self.source.len() - partial.len();
+            self.quotes.extend([open, open + 1 + name.len()]);
+        }
     }
 
     /// Passes what stands between a tag's braces, counting what is open in it.
@@ -151,6 +215,11 @@ impl<'s> Scan<'s> {
         self.at += usize::from(depth > 0 && self.rest().starts_with('}'));
         Ok(())
     }
+}
+
+/// What a block or its end is called.
+fn first_word(text: &str) -> &str {
+    text.split(|c| blank(c) || matches!(c, '~' | '}' | '(')).next().unwrap_or_default()
 }
 
 /// Whether a tag is `{{else}}`, `{{^}}` or one of their chain.

@@ -77,6 +77,7 @@ fn partials_stand_on_a_value_and_take_names() {
     let of = |body: &str| rendered_with(&library, Part::Text, body, &data, Strictness::Lenient).unwrap();
     assert_eq!(of("{{> greet}}|{{> greet user}}|{{> greet user sign='!'}}|{{> greet name='Dan'}}"), "Hi Ann|Hi Bob|Hi Bob!|Hi Dan");
     assert_eq!(of("{{#each list}}{{> greet}}{{> 'my footer'}}{{/each}}"), "Hi Cid--0--");
+    assert_eq!(of("{{#each list}}é{{~> \"greet\" sign=\"'\"}}{{>\"my footer\"}}{{/each}}"), "éHi Cid'--0--");
     assert_eq!(of("{{> twice}}"), "Hi Ann Hi Ann?");
     assert_eq!(of("a\n  {{> lines}}\nb"), "a\n  one\n  two\n\n  three\nb");
 }

@@ -47,15 +47,26 @@ fn what_is_not_offered_is_refused_with_its_place() {
 }
 
 #[test]
-fn what_is_no_handlebars_is_refused_with_its_place() {
-    for (body, place) in [
-        ("ok\n{{#if x}}", (2, 10)),
-        ("{{/if}}", (1, 3)),
-        ("{{else}}", (1, 3)),
-        ("{{a b c", (1, 1)),
-        ("{{}}", (1, 3)),
-        ("{{#if x}}{{/each}}", (1, 10)),
+fn a_block_that_does_not_end_is_named_where_it_begins() {
+    let open = |name: &str| Flaw::OpenBlock(name.to_owned());
+    for (body, wanted, place) in [
+        ("ok\n{{#if x}}", open("if"), (2, 1)),
+        ("{{#if x}}{{/each}}", open("if"), (1, 1)),
+        ("{{#if x}} {{~# each y~}} {{/if}}", open("each"), (1, 11)),
+        ("{{#if x}}{{#each y}}{{/each}}", open("if"), (1, 1)),
+        ("a{{/if}}", Flaw::NothingToClose("if".to_owned()), (1, 2)),
+        ("{{#if x}}{{/if}}{{/if}}", Flaw::NothingToClose("if".to_owned()), (1, 17)),
     ] {
+        let (flaw, found) = flaw(body, &json!({}), Strictness::Lenient);
+        assert_eq!((&flaw, found), (&wanted, place), "{body}");
+    }
+    let said = flaw("{{#if x}}", &json!({}), Strictness::Lenient).0.to_string();
+    assert_eq!(said, "this block is not closed: `{{/if}}` is missing");
+}
+
+#[test]
+fn what_is_no_handlebars_is_refused_with_its_place() {
+    for (body, place) in [("{{else}}", (1, 3)), ("{{a b c", (1, 1)), ("{{}}", (1, 3))] {
         let (flaw, found) = flaw(body, &json!({}), Strictness::Lenient);
         assert!(matches!(flaw, Flaw::Syntax(_) | Flaw::Unclosed(_)), "{body}: {flaw}");
         assert_eq!(found, place, "{body}: {flaw}");
