@@ -9,7 +9,7 @@ use selfmx_wire::Allowed;
 
 use crate::{Answer, CorsOrigins, Reply};
 
-const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, traceparent, x-request-id";
+const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, last-event-id, traceparent, x-request-id";
 const ANSWER_HEADERS: &str =
     "allow, idempotency-replayed, retry-after, www-authenticate, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id";
 const MAX_AGE_SECONDS: &str = "600";
@@ -63,6 +63,8 @@ mod tests {
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_METHODS], "POST, OPTIONS");
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_HEADERS], REQUEST_HEADERS);
+        // What a page's own reader of events goes on with: it cannot use the browser's, which sends no `Authorization`.
+        assert!(REQUEST_HEADERS.split(", ").any(|name| name == "last-event-id"));
         assert!(!headers.contains_key(VARY));
     }
 
