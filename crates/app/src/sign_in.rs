@@ -68,6 +68,16 @@ impl App {
         })
     }
 
+    /// Whether a text is a secret that the operator chose: the key or the metrics' token, of which nothing tells but their digests.
+    #[must_use]
+    pub fn is_operators(&self, text: &str) -> bool {
+        let own = self.environment_key.as_ref().map(|(own, _)| own).into_iter().chain(&self.metrics_token);
+        Secret::presented(text).is_some_and(|secret| {
+            let digest = secret.digest();
+            own.fold(false, |found, own| found | own.matches(&digest))
+        })
+    }
+
     /// The platform's key, acting for a tenant: it may there what a key of that tenant with `*` may.
     ///
     /// # Errors

@@ -20,6 +20,9 @@ pub trait Doorkeeper: Send + Sync + 'static {
     /// Recognises the key that `secret` belongs to, presented from `origin`.
     fn sign_in(&self, secret: &Secret, origin: Arc<Origin>) -> impl Future<Output = Result<Principal, SignInError>> + Send;
 
+    /// Whether a text is a secret that the operator chose, whose form tells nothing.
+    fn is_operators(&self, text: &str) -> bool;
+
     /// Counts a failed authentication from `client`.
     ///
     /// # Errors
@@ -59,6 +62,10 @@ impl Doorkeeper for App {
 
     async fn sign_in(&self, secret: &Secret, origin: Arc<Origin>) -> Result<Principal, SignInError> {
         Self::sign_in(self, secret, origin).await
+    }
+
+    fn is_operators(&self, text: &str) -> bool {
+        Self::is_operators(self, text)
     }
 
     async fn acting_for(&self, permit: &PlatformPermit<needs::All>, tenant: TenantId) -> Result<Principal, Error> {

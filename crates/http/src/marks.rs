@@ -1,7 +1,7 @@
 //! By what a request is found again: its id, and the trace that it belongs to.
 
 use hyper::HeaderMap;
-use hyper::header::HeaderName;
+use hyper::header::{AUTHORIZATION, HeaderName};
 use selfmx_auth::Secret;
 use selfmx_domain::{Clock, Entropy, RequestId, TraceId};
 
@@ -11,17 +11,25 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const MAX_ID_OCTETS: usize = 128;
 
 /// The caller's request id where it is 1..128 visible ASCII characters and no key, else a new one.
-pub(crate) fn request_id(headers: &HeaderMap, clock: &dyn Clock, entropy: &dyn Entropy) -> String {
+///
+/// It comes to stand in the log and in the answer. A made key is told by its form; one that the operator chose by what the request presents, and by
+/// `is_operators`.
+pub(crate) fn request_id(headers: &HeaderMap, is_operators: impl Fn(&str) -> bool, clock: &dyn Clock, entropy: &dyn Entropy) -> String {
     let mut given = headers.get_all(REQUEST_ID).iter().filter_map(|value| value.to_str().ok());
     match (given.next(), given.next()) {
-        (Some(id), None) if is_kept(id) => id.to_owned(),
+        (Some(id), None) if is_good(id) && !Secret::is_in(id) && !is_presented(id, headers) && !is_operators(id) => id.to_owned(),
         _ => RequestId::generate(clock, entropy).to_string(),
     }
 }
 
-/// Whether a caller's own id is good: it comes to stand in the log, where no key may.
-fn is_kept(id: &str) -> bool {
-    (1..=MAX_ID_OCTETS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()) && !Secret::is_in(id)
+fn is_good(id: &str) -> bool {
+    (1..=MAX_ID_OCTETS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether an id holds the key that the request presents.
+fn is_presented(id: &str, headers: &HeaderMap) -> bool {
+    let words = headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok()?.split_whitespace().last());
+    words.filter_map(Secret::presented).any(|secret| id.contains(secret.reveal()))
 }
 
 /// The trace that a request belongs to: the one that its one `traceparent` names (W3C Trace Context), else a new one.
@@ -59,7 +67,7 @@ mod tests {
         for value in values {
             headers.append(REQUEST_ID, value.parse().unwrap());
         }
-        request_id(&headers, &Fixed, &Fixed)
+        request_id(&headers, |id| id == "metrics-token-0123", &Fixed, &Fixed)
     }
 
     #[test]
@@ -73,12 +81,23 @@ mod tests {
     #[test]
     fn any_other_is_replaced() {
         let (long, key) = ("x".repeat(129), format!("sk_live_{}", "x".repeat(49)));
-        for values in [&[][..], &[""], &["a b"], &["a\tb"], &["a", "b"], &[long.as_str()], &[key.as_str()]] {
+        for values in [&[][..], &[""], &["a b"], &["a\tb"], &["a", "b"], &[long.as_str()], &[key.as_str()], &["metrics-token-0123"]] {
             assert!(id(values).starts_with("req_"), "{values:?}");
         }
         let mut headers = HeaderMap::new();
         headers.append(REQUEST_ID, hyper::header::HeaderValue::from_bytes(b"\xc3\xa9").unwrap());
-        assert!(request_id(&headers, &Fixed, &Fixed).starts_with("req_"));
+        assert!(request_id(&headers, |_| false, &Fixed, &Fixed).starts_with("req_"));
+    }
+
+    #[test]
+    fn the_key_that_a_request_presents_is_no_id_of_it_whatever_its_form() {
+        let of = |id: &str| {
+            let header = |text: &str| text.parse().unwrap();
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, header("bearer  the-operators-own-key ")), (REQUEST_ID, header(id))]);
+            request_id(&headers, |_| false, &Fixed, &Fixed)
+        };
+        assert!(of("the-operators-own-key").starts_with("req_") && of("job/the-operators-own-key").starts_with("req_"));
+        assert_eq!(of("the-operators-own-ke"), "the-operators-own-ke");
     }
 
     #[test]

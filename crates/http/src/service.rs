@@ -69,8 +69,9 @@ impl<S: Doorkeeper> Connection<S> {
             let connection = Arc::clone(&self);
             async move {
                 let begin = Instant::now();
-                let id = marks::request_id(&head.headers, connection.shared.state.clock(), connection.shared.state.entropy());
-                let trace = marks::trace(&head.headers, connection.shared.state.entropy());
+                let state = &connection.shared.state;
+                let id = marks::request_id(&head.headers, |id| state.is_operators(id), state.clock(), state.entropy());
+                let trace = marks::trace(&head.headers, state.entropy());
                 let span = tracing::info_span!("request", request_id = %id, trace_id = %trace);
                 let refused = match (fault, &place) {
                     (Some(fault), _) => Some(fault.into()),
