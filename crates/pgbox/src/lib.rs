@@ -84,7 +84,7 @@ mod settings;
 mod sight;
 
 pub use error::Error;
-pub use programs::{Programs, of_major, programs};
+pub use programs::{Programs, of_major, of_major_with, programs};
 pub use server::{PgBox, Stopped};
 pub use settings::{Absent, Lifetime, Settings};
 

@@ -70,16 +70,40 @@ pub fn of_major(bin_dir: Option<&Path>, major: u32) -> Result<Programs, Error> {
     find(bin_dir, |programs| programs.major == major).or_else(|_other| programs(bin_dir))
 }
 
+/// The same, of those that have these tools beside them: where somebody has linked `postgres` into a folder on `PATH`, `pg_dump` may be elsewhere.
+///
+/// # Errors
+///
+/// As for [`programs`].
+pub fn of_major_with(bin_dir: Option<&Path>, major: u32, tools: &[&str]) -> Result<Programs, Error> {
+    first_of_major_with(candidates(bin_dir)?, major, tools).map_err(|error| error.unwrap_or_else(|| none(bin_dir)))
+}
+
+fn first_of_major_with(folders: Vec<PathBuf>, major: u32, tools: &[&str]) -> Result<Programs, Option<Error>> {
+    let with_tools = |folder: &PathBuf| tools.iter().all(|tool| folder.join(tool).is_file());
+    let folders: Vec<_> = folders.into_iter().filter(with_tools).collect();
+    first(folders.clone(), |programs| programs.major == major).or_else(|_other| first(folders, |_| true))
+}
+
 fn find(bin_dir: Option<&Path>, wanted: impl Fn(&Programs) -> bool) -> Result<Programs, Error> {
+    first(candidates(bin_dir)?, wanted).map_err(|error| error.unwrap_or_else(|| none(bin_dir)))
+}
+
+fn none(bin_dir: Option<&Path>) -> Error {
+    Error::NoPrograms { looked: looked(bin_dir) }
+}
+
+/// The first that is wanted; else why the first that could not be asked could not.
+fn first(folders: Vec<PathBuf>, wanted: impl Fn(&Programs) -> bool) -> Result<Programs, Option<Error>> {
     let mut failed = None;
-    for folder in candidates(bin_dir)? {
+    for folder in folders {
         match Programs::ask(folder) {
             Ok(programs) if wanted(&programs) => return Ok(programs),
             Ok(_other) => {}
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Err(failed.unwrap_or_else(|| Error::NoPrograms { looked: looked(bin_dir) }))
+    Err(failed)
 }
 
 fn candidates(bin_dir: Option<&Path>) -> Result<Vec<PathBuf>, Error> {
@@ -131,6 +155,23 @@ mod tests {
         assert_eq!(major("postgres (PostgreSQL) 18"), Some(18));
         assert_eq!(major("postgres (PostgreSQL) devel"), None);
         assert_eq!(major("something else 15"), None);
+    }
+
+    #[test]
+    fn a_folder_without_the_tools_is_passed_over_for_one_that_has_them() {
+        let own = programs(None).unwrap();
+        let (bare, whole) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let link = |folder: &tempfile::TempDir, name: &str| {
+            std::os::unix::fs::symlink(fs::canonicalize(own.program("postgres")).unwrap(), folder.path().join(name)).unwrap();
+        };
+        link(&bare, "postgres");
+        ["postgres", "pg_dump"].iter().for_each(|name| link(&whole, name));
+        let folders = || vec![bare.path().to_path_buf(), whole.path().to_path_buf()];
+        let found = |major, tools: &[&str]| first_of_major_with(folders(), major, tools).map(|found| found.bin_dir);
+        assert_eq!(found(own.major, &["pg_dump"]).unwrap(), whole.path());
+        assert_eq!(found(own.major + 1, &["pg_dump"]).unwrap(), whole.path());
+        assert_eq!(found(own.major, &[]).unwrap(), bare.path());
+        assert!(matches!(found(own.major, &["pg_dump", "pg_restore"]), Err(None)));
     }
 
     #[test]

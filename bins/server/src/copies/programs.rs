@@ -26,7 +26,8 @@ impl Tools {
     pub(super) async fn find(environment: &Environment, address: &DatabaseAddress) -> Result<Self, Failure> {
         let given = environment.text("POSTGRES_BIN_DIR")?.map(PathBuf::from);
         let major = server_major(address).await?;
-        let found = selfmx_pgbox::of_major(given.as_deref(), major).ok().map(|programs| programs.bin_dir().to_path_buf());
+        let found = selfmx_pgbox::of_major_with(given.as_deref(), major, &["pg_dump", "pg_restore"]);
+        let found = found.ok().map(|programs| programs.bin_dir().to_path_buf());
         let variables = address.libpq();
         let database = variables.iter().find(|(name, _)| *name == "PGDATABASE").map(|(_, value)| value.clone()).unwrap_or_default();
         Ok(Self { bin_dir: given.or(found), variables, database })
@@ -43,7 +44,8 @@ impl Tools {
         let mut command = Command::new(&program);
         command.env_clear().env("PATH", PATH).envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(arguments).arg(file).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let child = command.spawn().map_err(|source| Failure::Program { name, said: source.to_string() })?;
+        let child =
+            command.spawn().map_err(|source| Failure::Program { name, said: format!("cannot run {}: {source}", program.display()) })?;
         let output = tokio::select! {
             output = child.wait_with_output() => output?,
             () = signals.next() => return Err(Failure::Interrupted),
