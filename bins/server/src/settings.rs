@@ -11,7 +11,7 @@ use selfmx_auth::Secret;
 use selfmx_domain::{Domain, Rate, RateLimit, RetryPolicy};
 use selfmx_http::{CorsOrigins, HttpSettings};
 use selfmx_mail::{Credentials, Reach, RelaySettings, RelayTerms, Security, Signer, Verification};
-use selfmx_storage::{DatabaseAddress, PoolSettings};
+use selfmx_storage::{DatabaseAddress, Error as StorageError, PoolSettings};
 use selfmx_worker::WorkerSettings;
 
 use crate::dkim;
@@ -74,10 +74,12 @@ pub(crate) struct Settings {
 
 impl StoreSettings {
     pub(crate) fn read(environment: &Environment) -> Result<Self, SettingError> {
-        let database = match environment.read_secret("DATABASE_URL", str::parse)? {
+        let database = match environment.read_secret("DATABASE_URL", database_address)? {
             Some(address) => Database::Address(Box::new(address)),
             None => Database::Private {
-                data_dir: environment.text("DATA_DIR")?.map_or_else(default_data_dir, PathBuf::from),
+                data_dir: environment
+                    .read("DATA_DIR", "a folder, or the path of one to make", folder_to_be)?
+                    .unwrap_or_else(default_data_dir),
                 bin_dir: environment.text("POSTGRES_BIN_DIR")?.map(PathBuf::from),
             },
         };
@@ -114,6 +116,20 @@ impl Settings {
             store,
         })
     }
+}
+
+/// Where the database is; or why that is no address, without the name of the variable.
+fn database_address(text: &str) -> Result<DatabaseAddress, String> {
+    text.parse().map_err(|error| match error {
+        StorageError::Address(reason) => reason,
+        other => other.to_string(),
+    })
+}
+
+/// A path at which there is a folder, or nothing yet.
+fn folder_to_be(text: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(text);
+    (!path.exists() || path.is_dir()).then_some(path)
 }
 
 /// The rate of a key for which nothing else is said; 0 requests mean that there is none.
@@ -270,7 +286,12 @@ mod tests {
             (vec![("PORT", "http")], "PORT=http is not allowed: a whole number from 0 to 65535"),
             (vec![("HOST", "localhost:80")], "HOST=localhost:80 is not allowed"),
             (vec![("API_KEY", "short")], "API_KEY=(hidden) is not allowed: must have 16..256 characters, and has 5"),
-            (vec![("DATABASE_URL", "mysql://u:hunter2@h/d")], "DATABASE_URL=(hidden) is not allowed"),
+            (
+                vec![("DATABASE_URL", "mysql://u:hunter2@h/d")],
+                "DATABASE_URL=(hidden) is not allowed: must be `postgres://user:pass@host:5432/db`; ",
+            ),
+            (vec![("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=no")], "DATABASE_URL=(hidden) is not allowed: sslmode must be one of"),
+            (vec![("DATA_DIR", "/dev/null")], "DATA_DIR=/dev/null is not allowed: a folder, or the path of one to make"),
             (vec![("QUEUE_WORKERS", "0")], "QUEUE_WORKERS=0 is not allowed: a whole number from 1 to 256"),
             (vec![("RETENTION_DAYS", "-1")], "RETENTION_DAYS=-1 is not allowed: a whole number from 0 to 36500"),
             (vec![("QUEUE_LEASE", "61")], "QUEUE_LEASE=61 is not allowed: a whole number from 3 to 60"),

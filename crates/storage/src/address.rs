@@ -77,7 +77,9 @@ impl FromStr for DatabaseAddress {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let Parameters { rest, ssl_mode, root_certificate } = Parameters::split(text);
-        let mut config: Config = rest.parse().map_err(|error: tokio_postgres::Error| Error::Address(reason(&error)))?;
+        let refused =
+            |error: tokio_postgres::Error| Error::Address(format!("must be `postgres://user:pass@host:5432/db`; {}", reason(&error)));
+        let mut config: Config = rest.parse().map_err(refused)?;
         // What was written in a way that only tokio-postgres reads (`sslmode = require`) counts too.
         let ssl_mode = ssl_mode.as_deref().unwrap_or(written(config.get_ssl_mode()));
         let (mode, check) = match ssl_mode {
