@@ -4,12 +4,22 @@ use std::time::Duration;
 
 use selfmx_mail::RelayStatus;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::App;
 
 /// Anybody may ask, so the database is asked at most once in this time.
 const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// Whoever asks gives up after some seconds, and is to hear of a database that takes connections and does not answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What the database says of itself.
+struct Told {
+    durable: bool,
+    queue_depth: u64,
+    queue_lag: Option<Duration>,
+}
 
 /// Whether all is well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,23 +92,23 @@ impl App {
                 "held"
             }
         };
-        let durable = self.store.durability().await;
-        if durable.as_ref().is_ok_and(|durability| !durability.holds()) {
+        let told = timeout(PATIENCE, self.told()).await.ok().flatten();
+        if told.as_ref().is_some_and(|told| !told.durable) {
             warnings.push("the database runs with fsync or full_page_writes off: accepted mail may be lost in a crash");
         }
-        let queue_depth = match durable {
-            Ok(_) => self.store.queue_depth().await.ok(),
-            Err(_) => None,
-        };
-        let queue_lag = match queue_depth {
-            Some(_) => self.store.queue_lag().await.ok(),
-            None => None,
-        };
-        let database = if queue_depth.is_some() { "ok" } else { "unreachable" };
-        let status = if queue_depth.is_some() && warnings.is_empty() { HealthStatus::Ok } else { HealthStatus::Degraded };
+        let database = if told.is_some() { "ok" } else { "unreachable" };
+        let status = if told.is_some() && warnings.is_empty() { HealthStatus::Ok } else { HealthStatus::Degraded };
+        let (queue_depth, queue_lag) = told.map_or((None, None), |told| (Some(told.queue_depth), told.queue_lag));
         let own = self.relay.as_ref().map_or(0, |relay| relay.counts().paused().value());
         let relays_paused = own + self.terms.counts.paused().value();
         Health { status, database, smtp, queue_depth, queue_lag, relays_paused, warnings }
+    }
+
+    /// What the database says; `None` where it does not.
+    async fn told(&self) -> Option<Told> {
+        let durable = self.store.durability().await.ok()?.holds();
+        let queue_depth = self.store.queue_depth().await.ok()?;
+        Some(Told { durable, queue_depth, queue_lag: self.store.queue_lag().await.ok() })
     }
 
     /// Whether the server should get requests.
@@ -110,11 +120,12 @@ impl App {
         if self.draining.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(NotReady::Draining);
         }
-        match self.store.is_migrated().await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(NotReady::NotMigrated),
-            Err(error) if error.is_transient() => Err(NotReady::StoreUnreachable),
-            Err(_) => Err(NotReady::NotMigrated),
+        match timeout(PATIENCE, self.store.is_migrated()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(NotReady::NotMigrated),
+            Err(_slow) => Err(NotReady::StoreUnreachable),
+            Ok(Err(error)) if error.is_transient() => Err(NotReady::StoreUnreachable),
+            Ok(Err(_)) => Err(NotReady::NotMigrated),
         }
     }
 }

@@ -1,17 +1,12 @@
 //! What is counted, for whoever watches the server.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use selfmx_auth::Secret;
 use selfmx_mail::SmtpCounts;
 use selfmx_metrics::{Exposition, Source};
-use tokio::time::timeout;
 
 use crate::{App, Health};
-
-/// Whoever asks gives up after ten seconds by default, and is to hear of a database that does not answer.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Those beside the application who count.
 #[derive(Default)]
@@ -34,8 +29,7 @@ impl App {
         let mut exposition = Exposition::default();
         let mut build = exposition.gauges("selfmx_build_info", "Which version this is.");
         build.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-        let health = timeout(PATIENCE, self.health()).await.ok();
-        queue(health.as_ref(), &mut exposition);
+        queue(&self.health().await, &mut exposition);
         self.store.tell(&mut exposition);
         let none = SmtpCounts::default();
         let own = self.relay.as_ref().map_or(&none, |relay| relay.counts());
@@ -47,10 +41,10 @@ impl App {
 }
 
 /// What only the database knows; nothing where it does not answer, since a number from before would look like one of now.
-fn queue(health: Option<&Health>, exposition: &mut Exposition) {
-    let depth = health.and_then(|health| health.queue_depth);
+fn queue(health: &Health, exposition: &mut Exposition) {
+    let depth = health.queue_depth;
     exposition.gauge("selfmx_database_up", "Whether the database answers.", u8::from(depth.is_some()));
-    let (Some(depth), Some(lag)) = (depth, health.and_then(|health| health.queue_lag)) else { return };
+    let (Some(depth), Some(lag)) = (depth, health.queue_lag) else { return };
     exposition.gauge(
         "selfmx_emails_queued",
         "Emails with something left to do, on all nodes together; scheduled and held ones too.",

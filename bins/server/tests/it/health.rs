@@ -1,7 +1,10 @@
 //! `/health`, `/health/live`, `/health/ready`: open to anybody.
 
+use std::time::Duration;
+
 use selfmx_testing::{Sink, SinkSettings};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::process::{KEY, eventually, until};
 use crate::world::World;
@@ -41,4 +44,29 @@ async fn it_tells_of_the_relay_and_of_what_waits() {
     let well =
         json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "database": "ok", "smtp": "ok", "queue_depth": 0, "relays_paused": 0});
     eventually("all to be well", async || world.get("/health").await.json() == well).await;
+}
+
+/// Holds what the server asks the database for, until it is ended.
+const FREEZE: &str = "BEGIN; LOCK TABLE queue, __diesel_schema_migrations; SELECT pg_sleep(600)";
+const THAW: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK TABLE%'";
+const FROZEN: &str = "SELECT count(*) FROM pg_locks WHERE relation = 'queue'::regclass AND mode = 'AccessExclusiveLock' AND granted";
+
+#[tokio::test]
+async fn of_a_database_that_does_not_answer_it_tells_before_whoever_asks_gives_up() {
+    let world = World::start().await;
+    let within = |path| timeout(Duration::from_secs(10), world.get(path));
+    let asked = async {
+        until(&world.database, FROZEN, "1").await;
+        let unreachable = async || within("/health").await.expect("an answer in time").json()["database"] == "unreachable";
+        eventually("it to tell", unreachable).await;
+        assert_eq!(within("/health/ready").await.expect("an answer in time").status, 503);
+        assert_eq!(within("/metrics").await.expect("an answer in time").status, 200);
+    };
+    tokio::select! {
+        () = asked => {}
+        _ = world.database.execute(FREEZE) => panic!("it held nothing"),
+    }
+    world.database.execute(THAW).await;
+    eventually("all to be well", async || world.get("/health").await.json()["status"] == "ok").await;
+    assert_eq!(world.get("/health/ready").await.status, 200);
 }
