@@ -6,9 +6,6 @@ use time::OffsetDateTime;
 
 use crate::{Change, FieldError, Name, Problem, TemplateId};
 
-/// The most addresses for answers that a template may have.
-const MOST_REPLY_TO: usize = 10;
-
 /// What one version of a template says. Whether its texts can be read as templates is not known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateContent {
@@ -29,6 +26,9 @@ pub struct TemplateContent {
 }
 
 impl TemplateContent {
+    /// The most addresses for answers that a template may have.
+    pub const MOST_REPLY_TO: usize = 10;
+
     /// Checks what can be wrong with a content as a whole.
     ///
     /// # Errors
@@ -42,8 +42,8 @@ impl TemplateContent {
         if let Some((part, _)) = parts.into_iter().find(|(_, text)| text.is_some_and(|text| text.contains('\0'))) {
             return Err(Problem::ControlCharacter.at(part));
         }
-        if self.reply_to.len() > MOST_REPLY_TO {
-            return Err(Problem::TooMany { limit: MOST_REPLY_TO, unit: "addresses" }.at("reply_to"));
+        if self.reply_to.len() > Self::MOST_REPLY_TO {
+            return Err(Problem::TooMany { limit: Self::MOST_REPLY_TO, unit: "addresses" }.at("reply_to"));
         }
         Ok(self)
     }

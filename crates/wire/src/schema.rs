@@ -74,4 +74,6 @@ fn page_of(name: &str) -> Value {
 }
 
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod tests;

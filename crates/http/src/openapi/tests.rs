@@ -57,6 +57,36 @@ fn each_parameter_is_described() {
 }
 
 #[test]
+fn a_list_s_cursor_has_the_form_that_the_list_takes() {
+    let form = |pattern| {
+        let said = parameters::of_query("after", pattern).unwrap();
+        regex::Regex::new(said["schema"]["pattern"].as_str().unwrap()).unwrap()
+    };
+    let all = ["key", "log", "msg", "evt", "whd", "sup", "tmpl", "tenant", "wh"];
+    for (pattern, prefixes) in [
+        ("/v1/api-keys", &["key"][..]),
+        ("/v1/audit-logs", &["log"]),
+        ("/v1/tenants/{tenant_id}/emails", &["msg"]),
+        ("/v1/logs", &["evt", "log"]),
+        ("/v1/webhooks/{id}/logs", &["whd"]),
+        ("/v1/suppressions", &["sup"]),
+        ("/v1/tenants/{tenant_id}/templates", &["tmpl"]),
+        ("/v1/tenants", &["tenant"]),
+        ("/v1/webhooks", &["wh"]),
+    ] {
+        let taken: Vec<_> =
+            all.into_iter().filter(|prefix| form(pattern).is_match(&format!("{prefix}_01h455vb4pex5vsknk084sn02q"))).collect();
+        assert_eq!(taken.iter().collect::<BTreeSet<_>>(), prefixes.iter().collect(), "{pattern}");
+    }
+    assert!(form("/v1/api-keys").is_match("key_default") && form("/v1/tenants").is_match("tenant_default"));
+    let lists: Vec<_> = routes().iter().filter(|route| route.parameters.contains(&"after")).map(|route| route.pattern).collect();
+    assert!(
+        lists.iter().all(|pattern| !form(pattern).is_match("x_01h455vb4pex5vsknk084sn02q")),
+        "say in openapi/parameters.rs what these list: {lists:?}"
+    );
+}
+
+#[test]
 fn each_operation_has_an_id_of_its_own_and_an_answer_that_is_well() {
     let mut ids = BTreeSet::new();
     for (method, path, operation) in operations_of(&openapi()) {

@@ -2,11 +2,11 @@
 
 use selfmx_auth::Permission;
 use selfmx_domain::RateLimit;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Named;
 use super::send::flag_that;
-use super::shape::{Object, always, count, flag, id, list, named, nullable, number, said, some, string, text, text_of, time, word};
+use super::shape::{Object, always, count, flag, formed, id, list, name, named, nullable, number, said, some, string, text, time, word};
 
 /// The most members of a list of a key's.
 const MOST: usize = 100;
@@ -34,12 +34,16 @@ pub(super) fn shapes() -> Vec<Named> {
     ]
 }
 
+fn permissions() -> Value {
+    json!({"type": "array", "items": named("Permission"), "minItems": 1})
+}
+
 fn ips() -> Value {
-    some(MOST, text("An address or a range, such as `192.0.2.0/24`."))
+    some(MOST, formed(text("An address or a range, such as `192.0.2.0/24`."), "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"))
 }
 
 fn senders() -> Value {
-    some(MOST, text("`shop@yourdomain.example`, or `@yourdomain.example` for all of it."))
+    some(MOST, formed(text("`shop@yourdomain.example`, or `@yourdomain.example` for all of it."), "@[^@]"))
 }
 
 fn templates() -> Value {
@@ -53,8 +57,8 @@ fn rate() -> Value {
 
 fn create() -> Value {
     Object::new("A key to make. What is not said is as it is for the key that makes it.")
-        .has("name", text_of(1, 100, "What people call it."))
-        .has("permissions", list(named("Permission")))
+        .has("name", name("What people call it."))
+        .has("permissions", permissions())
         .option("tenant_id", id("tenant"))
         .option("mode", word(["live", "test"]))
         .option("expires_at", time())
@@ -67,8 +71,8 @@ fn create() -> Value {
 
 fn update() -> Value {
     Object::new("What changes. What is not said stays; `null` lifts a bound.")
-        .may("name", text_of(1, 100, "What people call it."))
-        .may("permissions", list(named("Permission")))
+        .may("name", name("What people call it."))
+        .may("permissions", permissions())
         .option("expires_at", time())
         .option("allowed_ips", ips())
         .option("allowed_senders", senders())

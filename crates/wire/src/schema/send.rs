@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::Named;
 use super::shape::{
-    Object, always, count, flag, id, list, mailbox, map_of, named, nullable, one_or_many, said, some, string, text, text_of, time, with,
-    word,
+    NO_CONTROLS, Object, always, count, flag, formed, id, list, mailbox, map_of, named, nullable, one_or_many, said, some, string, text,
+    text_of, time, with, word,
 };
 use crate::SendBatch;
 
@@ -49,7 +49,7 @@ fn email() -> Value {
         .option("cc", one_or_many(mailbox()))
         .option("bcc", one_or_many(mailbox()))
         .option("reply_to", one_or_many(mailbox()))
-        .option("subject", text_of(1, 998, "No control characters. Required unless there is a template."))
+        .option("subject", formed(text_of(1, 998, "No control characters. Required unless there is a template."), NO_CONTROLS))
         .option("text", text("The body as text."))
         .option("html", text("The body as HTML. Alone, a text part is made of it."))
         .option("template_id", text("The id or the name of the template that says what is not said here."))

@@ -78,14 +78,36 @@ pub(super) fn time() -> Value {
     json!({"type": "string", "format": "date-time"})
 }
 
+/// Of everything that holds no control character, as `selfmx_domain::is_control` has them.
+pub(super) const NO_CONTROLS: &str = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$";
+/// A text with a local part and a domain somewhere in it, and no control character.
+const AROUND_AT: &str = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^@]@[^@][^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$";
+/// A text that is not blank and has control characters among the white space at its ends at most, which is taken off.
+const NAME: &str = r"^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*[^\u0000- \u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$";
+
+/// A string of this form.
+pub(super) fn formed(shape: Value, pattern: &str) -> Value {
+    with(shape, "pattern", pattern.into())
+}
+
+/// What people call something.
+pub(super) fn name(about: &str) -> Value {
+    formed(text_of(1, 100, about), NAME)
+}
+
+/// A string that the store can keep: without NUL.
+pub(super) fn kept() -> Value {
+    formed(string(), r"^[^\u0000]*$")
+}
+
 /// An address, `local@domain`.
 pub(super) fn address() -> Value {
-    json!({"type": "string", "minLength": 3, "pattern": "@", "description": "`local@domain`"})
+    json!({"type": "string", "minLength": 3, "pattern": AROUND_AT, "description": "`local@domain`"})
 }
 
 /// An address with or without a name.
 pub(super) fn mailbox() -> Value {
-    json!({"type": "string", "minLength": 3, "pattern": "@", "description": "`local@domain` or `Name <local@domain>`", "examples": ["Anna <anna@recipient.example>"]})
+    json!({"type": "string", "minLength": 3, "pattern": AROUND_AT, "description": "`local@domain` or `Name <local@domain>`", "examples": ["Anna <anna@recipient.example>"]})
 }
 
 /// A whole number within these bounds.

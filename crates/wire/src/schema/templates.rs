@@ -1,10 +1,11 @@
 //! Templates.
 
+use selfmx_domain::TemplateContent;
 use serde_json::{Value, json};
 
 use super::Named;
 use super::send::{body, deleted, flag_that};
-use super::shape::{Object, always, flag, id, list, nullable, number, one_or_many, said, string, text, text_of, time};
+use super::shape::{Object, always, flag, id, kept, list, name as named_so, nullable, number, said, string, time};
 
 /// All that is asked and shown of templates.
 pub(super) fn shapes() -> Vec<Named> {
@@ -42,11 +43,11 @@ pub(super) fn shapes() -> Vec<Named> {
 }
 
 fn name() -> Value {
-    text_of(1, 100, "Unique within the tenant, and no id. Partials are named by it.")
+    named_so("Unique within the tenant, and no id. Partials are named by it.")
 }
 
 fn subject() -> Value {
-    text("Not escaped.")
+    said(kept(), "Not escaped.")
 }
 
 fn version() -> Value {
@@ -55,10 +56,15 @@ fn version() -> Value {
 
 fn parts(template: Object) -> Object {
     template
-        .option("html", text("`{{x}}` is escaped, `{{{x}}}` is not."))
-        .option("text", text("Not escaped."))
-        .option("from", text("The sender, where the request says none."))
-        .option("reply_to", one_or_many(string()))
+        .option("html", said(kept(), "`{{x}}` is escaped, `{{{x}}}` is not."))
+        .option("text", said(kept(), "Not escaped."))
+        .option("from", said(kept(), "The sender, where the request says none."))
+        .option("reply_to", reply_to())
+}
+
+/// One, or up to ten.
+fn reply_to() -> Value {
+    json!({"anyOf": [kept(), {"type": "array", "items": kept(), "maxItems": TemplateContent::MOST_REPLY_TO}]})
 }
 
 fn strict() -> Value {

@@ -1,12 +1,17 @@
 //! Tenants.
 
-use selfmx_domain::RateLimit;
+use selfmx_domain::{DisplayName, RateLimit};
 use serde_json::{Value, json};
 
 use super::Named;
 use super::send::deleted;
-use super::shape::{Object, address, always, count, flag, id, mailbox, number, said, string, text, text_of, time, word};
+use super::shape::{
+    NO_CONTROLS, Object, address, always, count, flag, formed, id, mailbox, name, number, said, string, text, text_of, time, word,
+};
 use crate::tenants::MAX_PER_DAY;
+
+/// The longest name in DNS, as it may be written before it is converted.
+const MOST: usize = 4096;
 
 /// All that is asked and shown of tenants.
 pub(super) fn shapes() -> Vec<Named> {
@@ -18,7 +23,7 @@ pub(super) fn shapes() -> Vec<Named> {
 /// A tenant to make or to change: `needed` says whether what one cannot be without has to be there.
 fn asked(about: &'static str, needed: fn(Object, &'static str, Value) -> Object) -> Value {
     let settings = Object::new("What its mail says where the request does not.")
-        .option("from_name", text_of(1, 100, "The sender's name."))
+        .option("from_name", formed(text_of(1, DisplayName::MAX_CHARACTERS, "The sender's name."), NO_CONTROLS))
         .option("from_address", address())
         .option("reply_to", mailbox());
     let limits = Object::new("")
@@ -29,10 +34,14 @@ fn asked(about: &'static str, needed: fn(Object, &'static str, Value) -> Object)
         .option("user", text_of(1, 256, "With `pass`, or neither."))
         .option("pass", text_of(1, 1024, "Write-only."))
         .option("tls", said(flag(), "`true` unless given."));
-    let dkim = needed(needed(Object::new("Its own DKIM key."), "domain", text("What signs.")), "selector", text("The key's name in DNS."));
+    let dkim = needed(
+        needed(Object::new("Its own DKIM key."), "domain", text_of(1, MOST, "What signs.")),
+        "selector",
+        text_of(1, MOST, "The key's name in DNS."),
+    );
     let dkim = needed(dkim, "key", text("A private key in PEM. Write-only."));
-    needed(Object::new(about), "name", text_of(1, 100, "What people call it."))
-        .option("domain", text("The domain that its mail has to come from."))
+    needed(Object::new(about), "name", name("What people call it."))
+        .option("domain", text_of(1, MOST, "The domain that its mail has to come from."))
         .option("settings", settings.into_json())
         .option("rate_limit", limits.into_json())
         .option("smtp", relay.into_json())

@@ -1,11 +1,11 @@
 //! Webhooks.
 
-use selfmx_domain::{WebhookEvent, WebhookFault};
+use selfmx_domain::{WebhookEvent, WebhookFault, WebhookUrl};
 use serde_json::{Value, json};
 
 use super::Named;
 use super::send::{deleted, flag_that};
-use super::shape::{Object, always, count, id, list, nullable, number, said, string, text, time, word};
+use super::shape::{Object, always, count, formed, id, list, nullable, number, said, string, text, time, with, word};
 
 /// All that is asked and shown of webhooks.
 pub(super) fn shapes() -> Vec<Named> {
@@ -38,9 +38,10 @@ fn rest() -> Object {
 }
 
 fn url() -> Value {
-    text(
+    let about = text(
         "An `http` or `https` URL without a user and a fragment. Its host has to be at a public address unless the operator allows others.",
-    )
+    );
+    formed(with(about, "maxLength", WebhookUrl::MAX_OCTETS.into()), "^[Hh][Tt][Tt][Pp][Ss]?://[^/?#]")
 }
 
 fn kind() -> Value {
@@ -52,7 +53,7 @@ fn events() -> Value {
 }
 
 fn secret() -> Value {
-    text("`whsec_` and base64 of 24 to 64 octets; made by the server unless given.")
+    formed(text("`whsec_` and base64 of 24 to 64 octets; made by the server unless given."), "^whsec_[A-Za-z0-9+/]{32,86}={0,2}$")
 }
 
 fn active() -> Value {
