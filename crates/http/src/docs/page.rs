@@ -4,7 +4,7 @@
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}\
-code,pre{font:14px/1.5 ui-monospace,monospace}\
+code,pre{font:14px/1.5 ui-monospace,monospace;overflow-wrap:anywhere}\
 table{border-collapse:collapse;width:100%;margin:.5rem 0}\
 td,th{border-bottom:1px solid #8884;padding:.25rem .5rem;text-align:left;vertical-align:top}\
 section{border-top:1px solid #8886;margin-top:1.5rem;padding-top:.5rem}\
