@@ -143,6 +143,8 @@ actions! {
     KeyRotate = "api_key.rotate";
     /// A key was revoked.
     KeyRevoke = "api_key.revoke";
+    /// A bounce or a complaint was reported, and recorded.
+    FeedbackReport = "feedback.report";
     /// An address was put on a suppression list by somebody.
     SuppressionCreate = "suppression.create";
     /// Suppressions were listed or looked at. Only its refusal is noted.

@@ -85,7 +85,7 @@ pub struct EmailEvent {
     pub recipient: Option<Address>,
     /// When, by the store's clock.
     pub at: OffsetDateTime,
-    /// What the relay said, as one line.
+    /// What the relay said, as one line; of a complaint its [type](crate::FeedbackType).
     pub response: Option<String>,
     /// Which attempt it was; 0 before the first.
     pub attempt: u32,
@@ -100,7 +100,7 @@ pub enum EventKind {
     Deferred,
     /// The relay took it.
     Delivered,
-    /// The relay refused it.
+    /// The relay refused it, or it came back later.
     Bounced,
     /// It could not be handed over.
     Failed,
@@ -110,12 +110,23 @@ pub enum EventKind {
     Canceled,
     /// It is to be sent at another time.
     Rescheduled,
+    /// Somebody complained of it.
+    Complained,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 8] =
-        [Self::Queued, Self::Deferred, Self::Delivered, Self::Bounced, Self::Failed, Self::Suppressed, Self::Canceled, Self::Rescheduled];
+    pub const ALL: [Self; 9] = [
+        Self::Queued,
+        Self::Deferred,
+        Self::Delivered,
+        Self::Bounced,
+        Self::Failed,
+        Self::Suppressed,
+        Self::Canceled,
+        Self::Rescheduled,
+        Self::Complained,
+    ];
 
     /// The kind as answers write it.
     #[must_use]
@@ -129,6 +140,7 @@ impl EventKind {
             Self::Suppressed => "suppressed",
             Self::Canceled => "canceled",
             Self::Rescheduled => "rescheduled",
+            Self::Complained => "complained",
         }
     }
 }
@@ -140,7 +152,7 @@ impl std::str::FromStr for EventKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed, suppressed, canceled, rescheduled"))
+            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed, suppressed, canceled, rescheduled, complained"))
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`Email`], [`EmailSummary`], [`Page`] | an accepted email as it is read back |
 //! | [`RecipientState`], [`EmailStatus`] | what has become of an email, as enums whose changes consume the old state |
 //! | [`Verdict`], [`Reply`], [`RetryPolicy`] | what a relay said, and what follows from it |
+//! | [`FeedbackReport`], [`FeedbackResult`] | what is reported of mail that a relay had taken, and what came of it |
 //! | [`Tenant`], [`TenantChange`], [`RateLimit`] | whose things are kept apart, and how much of what they may do |
 //! | [`TenantUsage`], [`Month`] | how much it has done |
 //! | [`Template`], [`TemplateContent`], [`TemplateChange`] | a template as it is kept, and what its versions say |
@@ -43,6 +44,7 @@ mod dkim;
 mod draft;
 mod email;
 mod event_position;
+mod feedback;
 mod header;
 mod id;
 mod idempotency;
@@ -81,6 +83,7 @@ pub use dkim::{Dkim, DkimAlgorithm, DkimChange, DkimKey, DkimPublicKey, DkimSele
 pub use draft::{Body, Draft, DraftParts, Limits, Mode, Priority};
 pub use email::{Email, EmailEvent, EmailFilter, EmailSummary, EventKind, RecipientRecord};
 pub use event_position::EventPosition;
+pub use feedback::{FeedbackKind, FeedbackOutcome, FeedbackReport, FeedbackResult, FeedbackType, ReportedRecipient};
 pub use header::{CustomHeader, HeaderName, HeaderValue};
 pub use id::{
     ApiKeyId, AuditId, EmailId, EventId, IdError, RequestId, SuppressionId, TemplateId, TenantId, WebhookDeliveryId, WebhookId, is_id,

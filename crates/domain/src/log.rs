@@ -92,7 +92,7 @@ pub struct LogEntry {
     pub email: Option<EmailId>,
     /// To whose mail. Absent where it is about all of an email that has several recipients.
     pub to: Option<Address>,
-    /// What the relay said, as one line.
+    /// What the relay said, as one line; of a complaint its [type](crate::FeedbackType).
     pub response: Option<String>,
     /// The key that sent the email, or made the call.
     pub api_key_id: Option<ApiKeyId>,

@@ -66,7 +66,8 @@ impl Recipients {
     }
 }
 
-/// What has become of an email for one recipient. Only [`Queued`] can change.
+/// What has become of an email for one recipient. [`Queued`] changes by attempts; after that, what a relay took may [come back](Self::returned), and nothing else
+/// changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecipientState {
     /// To be handed to the relay.
@@ -120,6 +121,27 @@ impl RecipientState {
             Self::Failed { .. } => "failed",
             Self::Suppressed => "suppressed",
             Self::Canceled { .. } => "canceled",
+        }
+    }
+
+    /// What follows where mail that a relay had taken came back (RFC 3464), with what was said of it then.
+    ///
+    /// ```
+    /// use selfmx_domain::{RecipientState, Reply};
+    ///
+    /// let taken = RecipientState::Delivered { attempts: 1, reply: Reply::new(250, None, "queued") };
+    /// let returned = taken.returned(Reply::new(550, None, "no such user"))?;
+    /// assert_eq!(returned.as_str(), "bounced");
+    /// # Ok::<(), RecipientState>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The state as it was, where no relay has the mail: it is not to be had back.
+    pub fn returned(self, reply: Reply) -> Result<Self, Self> {
+        match self {
+            Self::Delivered { attempts, .. } => Ok(Self::Bounced { attempts, bounce: BounceType::of_recipient(&reply), reply }),
+            state => Err(state),
         }
     }
 
@@ -308,6 +330,21 @@ mod tests {
         for (verdict, expected) in [(Verdict::Bounced(no()), BounceType::Hard), (Verdict::Rejected(no()), BounceType::Soft)] {
             let step = settle(0, verdict);
             assert!(matches!(step, NextStep::Final(RecipientState::Bounced { attempts: 1, bounce, .. }) if bounce == expected), "{step:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_relay_took_comes_back_and_once() {
+        let no = || Reply::new(550, None, "no");
+        let taken = RecipientState::Delivered { attempts: 3, reply: Reply::new(250, None, "taken") };
+        let bounced = RecipientState::Bounced { attempts: 3, bounce: BounceType::Hard, reply: no() };
+        assert_eq!(taken.clone().returned(no()), Ok(bounced.clone()));
+        let full = Reply::new(452, None, "full");
+        assert!(matches!(taken.returned(full), Ok(RecipientState::Bounced { bounce: BounceType::Soft, .. })));
+        let failed = RecipientState::Failed { attempts: 1, reason: String::new() };
+        let canceled = RecipientState::Canceled { attempts: 0 };
+        for state in [RecipientState::accepted(), bounced, failed, canceled, RecipientState::Suppressed] {
+            assert_eq!(state.clone().returned(no()), Err(state));
         }
     }
 }

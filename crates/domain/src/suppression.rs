@@ -15,7 +15,7 @@ pub struct Suppression {
     pub address: Address,
     /// Why.
     pub reason: SuppressionReason,
-    /// The email that bounced, where it was one.
+    /// The email that bounced or was complained of, where it was one.
     pub email_id: Option<EmailId>,
     /// What the relay said then.
     pub response: Option<String>,

@@ -7,6 +7,7 @@
 //! | [`Envelope`] | who the message is from and whom it goes to |
 //! | [`Relay`], [`RelaySettings`], [`RelayStatus`] | one SMTP relay, its connections kept between messages |
 //! | [`Transport`], [`Capture`] | where mail goes: to a relay, or nowhere |
+//! | [`read_report()`] | a bounce or a complaint that came in, read |
 //!
 //! ```
 //! use selfmx_domain::{Draft, DraftParts, EmailId, Limits};
@@ -24,7 +25,7 @@
 //! ```
 //!
 //! What is whose. mail-builder writes the MIME structure, the transfer encodings, encoded words and parameters; we give it values that the domain
-//! has checked, fix what it would not read back, and check what it wrote. mail-send speaks EHLO, AUTH, RSET, NOOP and QUIT and reads capabilities.
+//! has checked, fix what it would not read back, and check what it wrote. mail-parser reads the fields of reports that come in; how deep they are looked into is ours to bound. mail-send speaks EHLO, AUTH, RSET, NOOP and QUIT and reads capabilities.
 //! Ours are DKIM's
 //! canonical form and its header field, over the TLS library's signatures, the connection (no Nagle, time-outs everywhere), STARTTLS and TLS, the reading of replies (bounded, one at a time, none lost), and the
 //! transaction (pipelined, a verdict for each recipient, body and dot in one write).
@@ -38,6 +39,8 @@
 //! Invariant: no credentials leave this machine in clear, and no mail goes out in clear unless the settings say [`Security::Plain`].
 //!
 //! Invariant: an octet that was said before TLS counts for nothing within it.
+//!
+//! Invariant: what comes in as a report is read within bounds and without recursion, and never panics.
 //!
 //! Invariant: with [`Reach::PublicOnly`] no address is connected to that is not public, by whatever name or spelling.
 
@@ -57,6 +60,7 @@ mod plain_text;
 mod pool;
 mod relay;
 mod reply;
+mod report;
 mod settings;
 mod terms;
 mod tls;
@@ -73,6 +77,7 @@ pub use error::{Phase, RelayError};
 pub use gate::RelayStatus;
 pub use relay::Relay;
 pub use reply::ReplyFlaw;
+pub use report::{ReportError, read_report};
 pub use selfmx_domain::Reach;
 pub use settings::{Credentials, RelaySettings, Security, Verification};
 pub use terms::RelayTerms;
