@@ -71,6 +71,12 @@ pub enum Error {
     /// As many streams of events are open as there may be.
     #[error("too many event streams are open: try again in a few seconds")]
     StreamsFull,
+    /// What came in is no report.
+    #[error(transparent)]
+    Report(#[from] selfmx_mail::ReportError),
+    /// Mail that came back goes on being sent.
+    #[error("the email that this report is about is being sent at this moment: report it again in a minute")]
+    StillSending,
     /// The email can be neither canceled nor rescheduled any more.
     #[error(transparent)]
     Unchangeable(#[from] Unchangeable),

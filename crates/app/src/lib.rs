@@ -14,6 +14,7 @@ mod emails;
 mod error;
 mod event_stream;
 mod failures;
+mod feedback;
 mod health;
 mod keys;
 mod limits;

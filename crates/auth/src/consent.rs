@@ -2,7 +2,7 @@
 
 use selfmx_domain::{Address, ApiKeyId, Draft, Mode, TemplateId, TemplateUsed, Tenant, TenantId, TraceId};
 
-use crate::{Allowed, Denied, Permit, needs};
+use crate::{Allowed, Denied, Permit, Scope, needs};
 
 /// A draft that its key may send: it was checked whom it comes from, by which template, and whether the tenant may send. Only [`Permit::consent`]
 /// makes one.
@@ -93,8 +93,10 @@ impl Permit<needs::Send> {
             (Allowed::Only(_), _) => Err(Denied::Template),
         }
     }
+}
 
-    /// Whether an email of the tenant's, from this sender and of this mode, is one that the holder may cancel or put off: no key that is bounded to some
+impl<P: Scope> Permit<P> {
+    /// Whether an email of the tenant's, from this sender and of this mode, is one that the holder may cancel, put off or report on: no key that is bounded to some
     /// senders reaches what comes from others, and no test key what goes out.
     #[must_use]
     pub fn could_send(&self, from: &Address, mode: Mode) -> bool {

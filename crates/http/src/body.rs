@@ -12,6 +12,15 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::Failure;
 
+/// What a body is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// JSON in UTF-8.
+    Json,
+    /// A mail (RFC 5322).
+    Message,
+}
+
 /// How large a body may be, and how slow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
@@ -74,13 +83,13 @@ impl Body {
         Self { incoming, bounds, room, first: None, rest: None }
     }
 
-    /// Reads all of it, where `headers` say that it is plain JSON.
-    pub(crate) async fn collect(&mut self, headers: &HeaderMap) -> Result<Vec<u8>, Failure> {
+    /// Reads all of it, where `headers` say that it is what is wanted, as it is.
+    pub(crate) async fn collect(&mut self, headers: &HeaderMap, wanted: Media) -> Result<Vec<u8>, Failure> {
         if headers.contains_key(CONTENT_ENCODING) {
             return Err(Failure::Encoding);
         }
-        if !self.incoming.is_end_stream() && !is_json(headers) {
-            return Err(Failure::MediaType);
+        if !self.incoming.is_end_stream() && !wanted.is_told_by(headers) {
+            return Err(Failure::MediaType { wanted: wanted.as_str() });
         }
         let begin = Instant::now();
         let mut octets = Vec::new();
@@ -116,19 +125,38 @@ fn take(room: &Arc<Semaphore>, held: &mut Option<OwnedSemaphorePermit>, octets: 
     Ok(())
 }
 
-/// Whether there is one `Content-Type`, and it is `application/json`, with no parameter but `charset=utf-8`.
-fn is_json(headers: &HeaderMap) -> bool {
+impl Media {
+    /// The media type.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Message => "message/rfc822",
+        }
+    }
+
+    /// Whether there is one `Content-Type`, and it is this one. JSON has no parameter but `charset=utf-8`; those of a message say nothing of its octets.
+    fn is_told_by(self, headers: &HeaderMap) -> bool {
+        let told = |essence: &str| essence.eq_ignore_ascii_case(self.as_str());
+        match self {
+            Self::Json => content_type(headers).is_some_and(|(essence, parameters)| told(essence) && parameters.split(';').all(is_utf8)),
+            Self::Message => content_type(headers).is_some_and(|(essence, _)| told(essence)),
+        }
+    }
+}
+
+fn is_utf8(parameter: &str) -> bool {
+    ["", "charset=utf-8", "charset=\"utf-8\""].iter().any(|utf8| parameter.trim().eq_ignore_ascii_case(utf8))
+}
+
+/// The media type of the one `Content-Type`, and its parameters.
+fn content_type(headers: &HeaderMap) -> Option<(&str, &str)> {
     let mut given = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (given.next(), given.next()) else {
-        return false;
+        return None;
     };
-    let Ok(text) = value.to_str() else {
-        return false;
-    };
-    let mut parts = text.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default();
-    let utf8 = |part: &str| part.is_empty() || part.eq_ignore_ascii_case("charset=utf-8") || part.eq_ignore_ascii_case("charset=\"utf-8\"");
-    essence.eq_ignore_ascii_case("application/json") && parts.all(utf8)
+    let text = value.to_str().ok()?;
+    let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+    Some((essence.trim(), parameters))
 }
 
 #[cfg(test)]
@@ -137,7 +165,7 @@ mod tests {
 
     fn json(values: &[&str]) -> bool {
         let headers: HeaderMap = values.iter().map(|value| (CONTENT_TYPE, value.parse().unwrap())).collect();
-        is_json(&headers)
+        Media::Json.is_told_by(&headers)
     }
 
     #[test]
@@ -155,7 +183,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(CONTENT_TYPE, "application/json".parse().unwrap());
         headers.append(CONTENT_TYPE, "application/json".parse().unwrap());
-        assert!(!is_json(&headers));
+        assert!(!Media::Json.is_told_by(&headers));
+    }
+
+    #[test]
+    fn a_message_is_one_whatever_is_said_of_it() {
+        let told = |value: &str| Media::Message.is_told_by(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
+        assert!(told("message/rfc822") && told("Message/RFC822 ; charset=us-ascii"));
+        assert!(!told("message/global") && !told("text/plain") && !told("application/json") && !told(""));
     }
 
     #[test]

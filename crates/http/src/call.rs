@@ -4,10 +4,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use hyper::HeaderMap;
+use selfmx_app::Error;
 use selfmx_domain::{Address, IdError, TenantId, WebhookDeliveryId};
 use selfmx_wire::RequestError;
 
-use crate::body::Body;
+use crate::body::{Body, Media};
 use crate::router::Segments;
 use crate::{Failure, Query};
 
@@ -102,7 +103,25 @@ impl<S> Call<S> {
     ///
     /// [`Failure`] where the body is too large, too slow or no plain JSON, or where `read` refuses it.
     pub async fn read<T: Send + 'static>(&mut self, read: fn(&[u8]) -> Result<T, RequestError>) -> Result<T, Failure> {
-        let octets = self.body.collect(&self.headers).await?;
+        self.read_as(Media::Json, read).await
+    }
+
+    /// Reads the body, which is a mail, and makes `T` of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where the body is too large, too slow or not said to be a mail, or where `read` refuses it.
+    pub async fn read_message<T: Send + 'static>(&mut self, read: fn(&[u8]) -> Result<T, Error>) -> Result<T, Failure> {
+        self.read_as(Media::Message, read).await
+    }
+
+    async fn read_as<T, E>(&mut self, media: Media, read: fn(&[u8]) -> Result<T, E>) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        Failure: From<E>,
+    {
+        let octets = self.body.collect(&self.headers, media).await?;
         if octets.len() <= READ_HERE {
             return Ok(read(&octets)?);
         }

@@ -59,9 +59,12 @@ pub enum Failure {
         /// How large it may be.
         limit: usize,
     },
-    /// The body is not said to be JSON.
-    #[error("the body must be JSON: send `Content-Type: application/json`")]
-    MediaType,
+    /// The body is not said to be what it has to be.
+    #[error("the body must be {}: send `Content-Type: {wanted}`", what_is(wanted))]
+    MediaType {
+        /// The media type that it has to be of.
+        wanted: &'static str,
+    },
     /// The body is compressed.
     #[error("a body with a Content-Encoding is not accepted: send it as it is")]
     Encoding,
@@ -148,7 +151,7 @@ impl Failure {
             Self::NotFound => ErrorCode::NotFound,
             Self::Method { .. } => ErrorCode::MethodNotAllowed,
             Self::TooLarge { .. } => ErrorCode::PayloadTooLarge,
-            Self::MediaType | Self::Encoding => ErrorCode::UnsupportedMediaType,
+            Self::MediaType { .. } | Self::Encoding => ErrorCode::UnsupportedMediaType,
             Self::BodyTooSlow => ErrorCode::RequestTimeout,
             Self::RateLimited(_) | Self::TooManyFailures(_) => ErrorCode::RateLimited,
             Self::QuotaExceeded { .. } => ErrorCode::QuotaExceeded,
@@ -279,6 +282,7 @@ const fn of_denied(denied: &Denied) -> ErrorCode {
 
 fn of_app(error: &Error) -> ErrorCode {
     match error {
+        Error::Report(_) => ErrorCode::InvalidRequest,
         Error::Purged => ErrorCode::Purged,
         Error::StreamReset => ErrorCode::StreamReset,
         Error::TooManyStreams => ErrorCode::RateLimited,
@@ -294,9 +298,14 @@ fn of_app(error: &Error) -> ErrorCode {
             ErrorCode::Conflict
         }
         Error::Relay(_) => ErrorCode::RelayFailed,
-        Error::Unavailable { .. } | Error::Unsigned { .. } | Error::StreamsFull => ErrorCode::Unavailable,
+        Error::Unavailable { .. } | Error::Unsigned { .. } | Error::StreamsFull | Error::StillSending => ErrorCode::Unavailable,
         _ => ErrorCode::Internal,
     }
+}
+
+/// A media type in words.
+fn what_is(media_type: &str) -> &'static str {
+    if media_type == "application/json" { "JSON" } else { "a mail" }
 }
 
 const fn grant_field(error: &GrantError) -> Option<&'static str> {

@@ -4,7 +4,8 @@ use selfmx_app::App;
 use selfmx_domain::AuditAction as Action;
 
 use crate::routes::{
-    audit, batch, docs, emails, events, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, usage, webhooks,
+    audit, batch, docs, emails, events, feedback, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, usage,
+    webhooks,
 };
 use crate::{Route, RouteInfo};
 
@@ -38,6 +39,7 @@ fn own() -> Vec<Route<App>> {
         Route::post("/v1/emails/{id}/cancel", emails::cancel),
         Route::get("/v1/logs", logs::list).with_parameters(logs::LIST),
         Route::get("/v1/events/stream", events::stream).with_parameters(events::STREAM),
+        Route::post("/v1/feedback", feedback::report).with_email_body().audited(Action::FeedbackReport),
         Route::post("/v1/suppressions", suppressions::create).audited(Action::SuppressionCreate),
         Route::get("/v1/suppressions", suppressions::list).with_parameters(suppressions::LIST).audited(Action::SuppressionRead),
         Route::get("/v1/suppressions/{address}", suppressions::find).audited(Action::SuppressionRead),
@@ -88,6 +90,7 @@ fn of_tenant() -> Vec<Route<App>> {
         Route::post("/v1/tenants/{tenant_id}/emails/{id}/cancel", emails::cancel).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/logs", logs::list).with_parameters(logs::LIST).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/events/stream", events::stream).with_parameters(events::STREAM).for_tenant(),
+        Route::post("/v1/tenants/{tenant_id}/feedback", feedback::report).with_email_body().audited(Action::FeedbackReport).for_tenant(),
         Route::post("/v1/tenants/{tenant_id}/suppressions", suppressions::create).audited(Action::SuppressionCreate).for_tenant(),
         Route::get("/v1/tenants/{tenant_id}/suppressions", suppressions::list)
             .with_parameters(suppressions::LIST)
@@ -197,6 +200,7 @@ mod tests {
                 ("POST", "/v1/emails/{id}/cancel", Access::Permission(Permission::Send)),
                 ("GET", "/v1/logs", Access::Permission(Permission::LogsRead)),
                 ("GET", "/v1/events/stream", Access::Permission(Permission::LogsRead)),
+                ("POST", "/v1/feedback", Access::Permission(Permission::All)),
                 ("POST", "/v1/suppressions", Access::Permission(Permission::SuppressionsWrite)),
                 ("GET", "/v1/suppressions", Access::Permission(Permission::SuppressionsRead)),
                 ("GET", "/v1/suppressions/{address}", Access::Permission(Permission::SuppressionsRead)),
@@ -241,6 +245,7 @@ mod tests {
                 ("POST", "/v1/tenants/{tenant_id}/emails/{id}/cancel", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/logs", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/events/stream", Access::Platform(Permission::All)),
+                ("POST", "/v1/tenants/{tenant_id}/feedback", Access::Platform(Permission::All)),
                 ("POST", "/v1/tenants/{tenant_id}/suppressions", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/suppressions", Access::Platform(Permission::All)),
                 ("GET", "/v1/tenants/{tenant_id}/suppressions/{address}", Access::Platform(Permission::All)),

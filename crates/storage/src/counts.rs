@@ -12,6 +12,8 @@ pub(crate) struct EmailCounts {
     delivered: Counter,
     bounced: Counter,
     failed: Counter,
+    pub(crate) complained: Counter,
+    pub(crate) returned: Counter,
 }
 
 impl EmailCounts {
@@ -28,11 +30,15 @@ impl EmailCounts {
 
 impl Source for Store {
     fn tell(&self, exposition: &mut Exposition) {
-        let EmailCounts { accepted, delivered, bounced, failed } = &*self.email_counts;
+        let EmailCounts { accepted, delivered, bounced, failed, complained, returned } = &*self.email_counts;
         exposition.counter("selfmx_emails_total", "Emails accepted by this node.", accepted);
         exposition.counter("selfmx_emails_delivered_total", "Emails that this node delivered to all of their recipients.", delivered);
         exposition.counter("selfmx_emails_bounced_total", "Emails that ended on this node with a recipient refused for good.", bounced);
         exposition.counter("selfmx_emails_failed_total", "Emails that ended on this node undelivered, with none refused.", failed);
+        let about = "Complaints of emails that were reported to this node and recorded.";
+        exposition.counter("selfmx_emails_complained_total", about, complained);
+        let about = "Recipients whose mail came back after a relay had taken it, as reported to this node and recorded.";
+        exposition.counter("selfmx_emails_bounced_late_total", about, returned);
         let pool = self.pool.in_use();
         let mut connections = exposition.gauges("selfmx_database_connections", "Connections of the pool to the database.");
         connections.sample(&[("state", "in_use")], pool.borrowed);

@@ -57,7 +57,7 @@ impl Wait {
 #[diesel(table_name = recipients, check_for_backend(diesel::pg::Pg))]
 pub(crate) struct RecipientRow {
     pub(crate) email_id: Uuid,
-    ordinal: i16,
+    pub(crate) ordinal: i16,
     kind: String,
     name: Option<String>,
     address: String,
@@ -152,7 +152,7 @@ impl RecipientRow {
         Some(Reply::new(code, enhanced, self.reply_text.as_deref().unwrap_or_default()))
     }
 
-    fn into_record(self) -> Result<RecipientRecord, Error> {
+    pub(crate) fn into_record(self) -> Result<RecipientRecord, Error> {
         let attempts = u32::try_from(self.attempts).or(Err(Error::Unreadable("recipients.attempts")))?;
         let reply = self.reply();
         let last_response = reply.as_ref().map(ToString::to_string).or_else(|| self.reply_text.clone());

@@ -46,6 +46,7 @@ mod erase;
 mod error;
 mod event_stream;
 mod fault;
+mod feedback;
 mod health;
 mod hold;
 mod key_list;

@@ -186,7 +186,7 @@ fn is_bounced(outcomes: &[Outcome], ordinal: i16) -> bool {
 }
 
 /// A text without the one character that PostgreSQL cannot keep: no relay's words may keep a result from being recorded.
-fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', " ")
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use selfmx_domain::{Email, EmailEvent, EmailSummary, Mailbox, RecipientKind, RecipientRecord, RecipientState, Tag};
+use selfmx_domain::{Email, EmailEvent, EmailSummary, EventKind, Mailbox, RecipientKind, RecipientRecord, RecipientState, Tag};
 use serde::Serialize;
 
 use crate::timestamp::Timestamp;
@@ -74,6 +74,8 @@ struct EventView<'a> {
     to: Option<String>,
     created_at: Timestamp,
     smtp_response: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feedback_type: Option<&'a str>,
     attempt: u32,
 }
 
@@ -145,12 +147,14 @@ impl<'a> From<&'a RecipientRecord> for RecipientView<'a> {
 
 impl<'a> From<&'a EmailEvent> for EventView<'a> {
     fn from(event: &'a EmailEvent) -> Self {
+        let is_complaint = event.kind == EventKind::Complained;
         Self {
             id: event.id.to_string(),
             kind: event.kind.as_str(),
             to: event.recipient.as_ref().map(ToString::to_string),
             created_at: Timestamp(event.at),
-            smtp_response: event.response.as_deref(),
+            smtp_response: event.response.as_deref().filter(|_| !is_complaint),
+            feedback_type: event.response.as_deref().filter(|_| is_complaint),
             attempt: event.attempt,
         }
     }
@@ -162,7 +166,7 @@ fn texts<'a>(mailboxes: impl IntoIterator<Item = &'a Mailbox>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use selfmx_domain::{ApiKeyId, BounceType, EmailStatus, EventKind, Metadata, Mode, Priority, Reply, TemplateUsed};
+    use selfmx_domain::{ApiKeyId, BounceType, EmailStatus, Metadata, Mode, Priority, Reply, TemplateUsed};
     use time::macros::datetime;
 
     use super::*;

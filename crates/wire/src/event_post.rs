@@ -38,7 +38,7 @@ pub struct PostedData<'a> {
     pub metadata: &'a Value,
     /// To whose mail it happened; absent where it is about all of it.
     pub recipient: Option<&'a str>,
-    /// What the relay said.
+    /// What the relay said; of a complaint its type.
     pub response: Option<&'a str>,
     /// `hard` or `soft`.
     pub bounce_type: Option<&'a str>,
@@ -93,6 +93,8 @@ struct DataView<'a> {
     bounce_code: Option<i16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bounce_message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feedback_type: Option<&'a str>,
 }
 
 impl<'a> DataView<'a> {
@@ -107,10 +109,11 @@ impl<'a> DataView<'a> {
             metadata: Some(data.metadata),
             recipient: data.recipient,
             delivered_at: is("delivered").then_some(Timestamp(event.created_at)),
-            smtp_response: data.response.filter(|_| !is("bounced")),
+            smtp_response: data.response.filter(|_| !is("bounced") && !is("complained")),
             bounce_type: data.bounce_type.filter(|_| is("bounced")),
             bounce_code: data.bounce_code.filter(|_| is("bounced")),
             bounce_message: data.response.filter(|_| is("bounced")),
+            feedback_type: data.response.filter(|_| is("complained")),
         }
     }
 }
@@ -148,6 +151,7 @@ mod tests {
         for (kind, more) in [
             ("delivered", json!({"delivered_at": "2026-01-02T03:04:05.678Z", "smtp_response": "250 2.0.0 ok"})),
             ("bounced", json!({"bounce_type": "hard", "bounce_code": 550, "bounce_message": "250 2.0.0 ok"})),
+            ("complained", json!({"feedback_type": "250 2.0.0 ok"})),
         ] {
             let mut data = base.clone();
             data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -1,6 +1,6 @@
 //! The log as it is shown.
 
-use selfmx_domain::LogEntry;
+use selfmx_domain::{EventKind, LogEntry, LogEvent};
 use serde::Serialize;
 
 use crate::timestamp::Timestamp;
@@ -14,6 +14,9 @@ pub struct LogView<'a> {
     event: &'static str,
     to: Option<String>,
     smtp_response: Option<&'a str>,
+    /// What a complaint is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feedback_type: Option<&'a str>,
     api_key_id: Option<String>,
     attempt: Option<u32>,
     duration_ms: Option<u32>,
@@ -27,13 +30,15 @@ pub struct LogView<'a> {
 
 impl<'a> From<&'a LogEntry> for LogView<'a> {
     fn from(entry: &'a LogEntry) -> Self {
+        let is_complaint = entry.event == LogEvent::Email(EventKind::Complained);
         Self {
             id: entry.id.to_string(),
             timestamp: Timestamp(entry.at),
             email_id: entry.email.map(|id| id.to_string()),
             event: entry.event.as_str(),
             to: entry.to.as_ref().map(ToString::to_string),
-            smtp_response: entry.response.as_deref(),
+            smtp_response: entry.response.as_deref().filter(|_| !is_complaint),
+            feedback_type: entry.response.as_deref().filter(|_| is_complaint),
             api_key_id: entry.api_key_id.map(|id| id.to_string()),
             attempt: entry.attempt,
             duration_ms: entry.duration_ms,
@@ -45,7 +50,7 @@ impl<'a> From<&'a LogEntry> for LogView<'a> {
 
 #[cfg(test)]
 mod tests {
-    use selfmx_domain::{ApiKeyId, AuditAction, EventKind, LogEvent, LogId};
+    use selfmx_domain::{ApiKeyId, AuditAction, LogId};
     use serde_json::json;
     use time::macros::datetime;
 
@@ -75,6 +80,13 @@ mod tests {
             "duration_ms": 12,
         });
         assert_eq!(serde_json::to_value(LogView::from(&entry())).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_complaint_has_a_type_and_no_response() {
+        let complaint = LogEntry { event: LogEvent::Email(EventKind::Complained), response: Some("abuse".to_owned()), ..entry() };
+        let shown = serde_json::to_value(LogView::from(&complaint)).unwrap();
+        assert_eq!((&shown["feedback_type"], &shown["smtp_response"]), (&json!("abuse"), &json!(null)));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! every answer with the schema that is documented for it.
 
 mod emails;
+mod feedback;
 mod keys;
 mod send;
 mod server;
@@ -33,6 +34,7 @@ pub(crate) type Named = (&'static str, Value);
 pub fn schemas() -> BTreeMap<String, Value> {
     let nouns = [
         emails::shapes(),
+        feedback::shapes(),
         keys::shapes(),
         send::shapes(),
         server::shapes(),

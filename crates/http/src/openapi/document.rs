@@ -71,8 +71,8 @@ fn written(route: &RouteInfo, operation: &Operation, shared: &mut Map<String, Va
         ("parameters".to_owned(), parameters.into()),
         ("responses".to_owned(), responses),
     ]);
-    if let Some(shape) = operation.body {
-        let content = json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{shape}")}}});
+    if let Some(content) = operation.body {
+        let content = content.described();
         written.insert("requestBody".to_owned(), json!({"required": !operation.body_optional, "content": content}));
     }
     written.into()

@@ -12,8 +12,8 @@ pub(crate) struct Operation {
     /// Under which heading it stands.
     pub(crate) tag: &'static str,
     pub(crate) summary: &'static str,
-    /// The shape of its body, where it takes one.
-    pub(crate) body: Option<&'static str>,
+    /// What its body is, where it takes one.
+    pub(crate) body: Option<Content>,
     /// Whether it does without a body.
     pub(crate) body_optional: bool,
     pub(crate) answers: &'static [(u16, Content)],
@@ -25,7 +25,7 @@ pub(crate) struct Operation {
     pub(crate) resumable: bool,
 }
 
-/// What an answer is.
+/// What a body or an answer is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Content {
     /// JSON of a shape.
@@ -62,12 +62,17 @@ impl Operation {
 
     /// It takes a body of this shape.
     pub(crate) const fn takes(self, shape: &'static str) -> Self {
-        Self { body: Some(shape), ..self }
+        Self { body: Some(Content::Json(shape)), ..self }
+    }
+
+    /// It takes a body that is no JSON, of this media type.
+    pub(crate) const fn takes_other(self, media_type: &'static str) -> Self {
+        Self { body: Some(Content::Other(media_type)), ..self }
     }
 
     /// It takes a body of this shape, or none.
     pub(crate) const fn may_take(self, shape: &'static str) -> Self {
-        Self { body: Some(shape), body_optional: true, ..self }
+        Self { body: Some(Content::Json(shape)), body_optional: true, ..self }
     }
 
     /// It answers so where all is well.

@@ -11,9 +11,10 @@ use super::Operation;
 
 /// What is said of each route, under the headings under which it stands.
 pub(crate) fn operations() -> impl Iterator<Item = Operation> {
-    let headings: [(&'static str, &'static [Operation]); 8] = [
+    let headings: [(&'static str, &'static [Operation]); 9] = [
         ("Sending", emails::SENDING),
         ("Emails", emails::READING),
+        ("Feedback", emails::FEEDBACK),
         ("Suppressions", emails::SUPPRESSIONS),
         ("Templates", templates::TEMPLATES),
         ("Webhooks", webhooks::WEBHOOKS),

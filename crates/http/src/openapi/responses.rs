@@ -55,11 +55,17 @@ fn well(route: &RouteInfo, operation: &Operation, content: Content) -> Value {
     let limits: &[_] =
         if route.access == Access::Public { &[] } else { &["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"] };
     let headers = headers(limits.iter().copied().chain(operation.idempotent.then_some("Idempotency-Replayed")));
-    let content = match content {
-        Content::Json(shape) => json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{shape}")}}}),
-        Content::Other(media_type) => json!({media_type: {"schema": {"type": "string"}}}),
-    };
-    json!({"description": "All went well.", "headers": headers, "content": content})
+    json!({"description": "All went well.", "headers": headers, "content": content.described()})
+}
+
+impl Content {
+    /// As OpenAPI has it: the media type, and the schema.
+    pub(super) fn described(self) -> Value {
+        match self {
+            Self::Json(shape) => json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{shape}")}}}),
+            Self::Other(media_type) => json!({media_type: {"schema": {"type": "string"}}}),
+        }
+    }
 }
 
 fn failed(status: u16, codes: &[ErrorCode]) -> Value {

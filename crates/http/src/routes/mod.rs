@@ -5,6 +5,7 @@ pub(crate) mod batch;
 pub(crate) mod docs;
 pub(crate) mod emails;
 pub(crate) mod events;
+pub(crate) mod feedback;
 pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod logs;

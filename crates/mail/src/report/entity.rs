@@ -62,7 +62,7 @@ impl<'x> Entity<'x> {
     /// The email of ours that this answers.
     pub(super) fn answered(&self) -> Option<EmailId> {
         let ids = ["In-Reply-To", "References"].into_iter().flat_map(|name| self.values(name));
-        ids.flat_map(texts).find_map(|id| email_of(id))
+        ids.flat_map(texts).find_map(email_of)
     }
 
     /// The media type, in lower case; RFC 2045 section 5.2 says which where none is given.

@@ -13,6 +13,7 @@ mod emails;
 mod erase;
 mod event_stream;
 mod fault;
+mod feedback;
 mod gather;
 mod health;
 mod hold;

@@ -4,6 +4,7 @@ use selfmx_domain::{AuditAction, BounceType, EmailStatus, EventKind};
 use serde_json::{Value, json};
 
 use super::Named;
+use super::feedback::feedback_type;
 use super::send::{body, flag_that, priority, tag};
 use super::shape::{Object, address, count, id, list, map_of, nullable, said, string, time, word};
 
@@ -47,6 +48,7 @@ fn email() -> Value {
         .has("to", nullable(address()))
         .has("created_at", time())
         .has("smtp_response", nullable(string()))
+        .may("feedback_type", feedback_type())
         .has("attempt", count());
     summary("An email.")
         .has("reply_to", texts())
@@ -74,6 +76,7 @@ fn log_entry() -> Value {
         .has("event", word(events))
         .has("to", nullable(address()))
         .has("smtp_response", nullable(string()))
+        .may("feedback_type", feedback_type())
         .has("api_key_id", nullable(id("key")))
         .has("attempt", nullable(count()))
         .has("duration_ms", nullable(count()))

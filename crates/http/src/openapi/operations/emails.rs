@@ -58,6 +58,14 @@ pub(super) const READING: &[Operation] = &[
     .resumable(),
 ];
 
+pub(super) const FEEDBACK: &[Operation] = &[Operation::post(
+    "/v1/feedback",
+    "reportFeedback",
+    "Report that mail came back or was complained of: the report as it came in, by mail",
+)
+.takes_other("message/rfc822")
+.answers(&[(200, Json("Feedback"))])];
+
 pub(super) const SUPPRESSIONS: &[Operation] = &[
     Operation::post("/v1/suppressions", "createSuppression", "Write to an address no more")
         .takes("CreateSuppression")
