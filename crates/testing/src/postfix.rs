@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
-use self::folders::Door;
+use self::folders::{Door, Onward};
 use self::guardian::Guardian;
 use self::programs::{INSTALL, free_address, is_installed, is_root, program};
 use crate::Certificate;
@@ -46,7 +46,18 @@ impl Postfix {
     /// Without root and without Postfix, with the line that helps.
     #[must_use]
     pub fn start(next: Option<SocketAddr>) -> Self {
-        Self::behind(Door::Submission, next)
+        Self::behind(Door::Submission, &Onward { next, piped: None })
+    }
+
+    /// Starts one that hands on what it takes to `next`, and hands what is for `address` to a command, on its standard input and as the user `nobody`: there
+    /// mail arrives that `next` did not take.
+    ///
+    /// # Panics
+    ///
+    /// Without root and without Postfix, with the line that helps.
+    #[must_use]
+    pub fn returning(next: SocketAddr, address: &str, command: &str) -> Self {
+        Self::behind(Door::Submission, &Onward { next: Some(next), piped: Some((address, command)) })
     }
 
     /// Starts one that takes everything from the loopback, without STARTTLS and AUTH, and hands it on to `next` over ten connections: to measure against.
@@ -56,10 +67,10 @@ impl Postfix {
     /// Without root and without Postfix, with the line that helps.
     #[must_use]
     pub fn forwarding(next: SocketAddr) -> Self {
-        Self::behind(Door::Open, Some(next))
+        Self::behind(Door::Open, &Onward { next: Some(next), piped: None })
     }
 
-    fn behind(door: Door, next: Option<SocketAddr>) -> Self {
+    fn behind(door: Door, onward: &Onward<'_>) -> Self {
         assert!(["postfix", "saslpasswd2"].iter().all(|name| is_installed(name)), "{INSTALL}");
         assert!(is_root(), "Postfix starts as root only: run this test as root");
         let folder = tempfile::Builder::new().prefix("postfix-").tempdir().unwrap();
@@ -67,7 +78,7 @@ impl Postfix {
         let certificate = Certificate::for_loopback();
         let address = free_address();
         folders::write(folder.path(), &certificate);
-        folders::write_configuration(folder.path(), address, door, next);
+        folders::write_configuration(folder.path(), address, door, onward);
         let stop = "postfix -c \"$1/etc\" stop || postfix -c \"$1/etc\" abort\nrm -rf \"$1\"";
         let guardian = Guardian::new("", stop, &[folder.path().display().to_string()]);
         let started = program("postfix").arg("-c").arg(folder.path().join("etc")).arg("start").output().unwrap();

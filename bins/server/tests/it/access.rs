@@ -13,7 +13,12 @@ use crate::world::World;
 
 /// The request id that all requests here bring, so that answers can be compared octet by octet.
 const REQUEST_ID: (&str, &str) = ("x-request-id", "the-same-for-all");
-const JSON: (&str, &str) = ("content-type", "application/json");
+
+/// What a body that a path takes is.
+pub(crate) fn content_type(path: &str) -> (&'static str, &'static str) {
+    let is_report = path.split('?').next().is_some_and(|path| path.ends_with("/feedback"));
+    ("content-type", if is_report { "message/rfc822" } else { "application/json" })
+}
 
 /// Everything that an answer tells: its status, its headers but for the date, its body.
 fn whole(answer: &HttpAnswer) -> String {
@@ -38,7 +43,7 @@ impl<'a> Line<'a> {
     async fn ask(&mut self, method: &str, path: &str, secret: Option<&str>, body: &str) -> HttpAnswer {
         let bearer = secret.map(|secret| format!("Bearer {secret}"));
         let key = bearer.as_ref().map(|bearer| ("authorization", bearer.as_str()));
-        let headers: Vec<_> = [REQUEST_ID, JSON].into_iter().chain(key).collect();
+        let headers: Vec<_> = [REQUEST_ID, content_type(path)].into_iter().chain(key).collect();
         let answer = self.http.send_octets(method, path, &headers, body.into()).await.unwrap();
         described::check(method, path, &answer);
         // What nobody reads of a body ends the connection.

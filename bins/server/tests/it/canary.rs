@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use self::needles::Needles;
 use self::places::{strays, wrong_schemes};
 use crate::access::callers::Tenants;
+use crate::access::content_type;
 use crate::access::objects::{self, Whose, has_id};
 use crate::process::{KEY, SECRET_KEY, Server, database, eventually};
 use crate::world::{World, email, port, text};
@@ -55,7 +56,7 @@ impl Run {
     /// The same with a key.
     async fn ask_as(&mut self, key: &str, call: (&str, &str), body: &str) -> Value {
         let bearer = format!("Bearer {key}");
-        self.ask(call, &[("authorization", &bearer), ("content-type", "application/json")], body, None).await
+        self.ask(call, &[("authorization", &bearer), content_type(call.1)], body, None).await
     }
 
     /// Makes a key with the operator's, and gives its secret and its path.
@@ -126,7 +127,7 @@ async fn ask_everything(run: &mut Run, tenants: &Tenants, secrets: &[String]) {
     for route in routes() {
         let id = if has_id(route.pattern) { objects::target(&run.world, tenants, &route, Whose::Owners).await } else { String::new() };
         let path = objects::path(route.pattern, &id);
-        let body = objects::body(&route).map(|body| body.to_string()).unwrap_or_default();
+        let body = objects::written_body(&route);
         for secret in secrets.iter().rev() {
             run.ask_as(secret, (route.method, &path), &body).await;
         }

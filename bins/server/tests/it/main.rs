@@ -24,6 +24,7 @@ mod described;
 mod dkim;
 mod emails;
 mod event_stream;
+mod feedback;
 mod forms;
 mod health;
 mod home;

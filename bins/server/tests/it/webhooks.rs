@@ -1,6 +1,6 @@
 //! `/v1/webhooks`: made, told, signed, tried again, replayed; each tenant's own.
 
-mod endpoint;
+pub(crate) mod endpoint;
 
 use selfmx_testing::{Fault, HttpAnswer, Phase, Sink, SinkSettings};
 use serde_json::{Value, json};

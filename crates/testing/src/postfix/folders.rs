@@ -23,6 +23,28 @@ pub(super) enum Door {
     Open,
 }
 
+/// Where mail goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Onward<'a> {
+    /// To whom by SMTP; `None`: nowhere.
+    pub(super) next: Option<SocketAddr>,
+    /// Whose mail goes to a command instead.
+    pub(super) piped: Option<(&'a str, &'a str)>,
+}
+
+impl Onward<'_> {
+    /// The lines of the one configuration, and of the other.
+    fn lines(&self) -> (String, String) {
+        let next = self.next.map_or("discard:".to_owned(), |next| format!("smtp:[{}]:{}", next.ip(), next.port()));
+        let next = format!("default_transport = {next}\n");
+        let Some((address, command)) = self.piped else { return (next, String::new()) };
+        (
+            format!("{next}transport_maps = inline:{{ {{ {address} = piped: }} }}\n"),
+            format!("piped unix - n n - 4 pipe flags=R user=nobody argv={command}\n"),
+        )
+    }
+}
+
 impl Door {
     fn lines(self, folder: &Path) -> String {
         let here = folder.display();
@@ -80,8 +102,8 @@ fn user_and_group(name: &str) -> (u32, u32) {
     (fields.next().unwrap(), fields.next().unwrap())
 }
 
-pub(super) fn write_configuration(folder: &Path, address: SocketAddr, door: Door, next: Option<SocketAddr>) {
-    let (here, onward) = (folder.display(), next.map_or("discard:".to_owned(), |next| format!("smtp:[{}]:{}", next.ip(), next.port())));
+pub(super) fn write_configuration(folder: &Path, address: SocketAddr, door: Door, onward: &Onward<'_>) {
+    let (here, (onward, piped)) = (folder.display(), onward.lines());
     let main = format!(
         "compatibility_level = 3.6
 config_directory = {here}/etc
@@ -97,8 +119,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 smtpd_peername_lookup = no
 smtp_dns_support_level = disabled
-default_transport = {onward}
-alias_maps =
+{onward}alias_maps =
 alias_database =
 message_size_limit = 52428800
 mailbox_size_limit = 0
@@ -123,7 +144,7 @@ discard unix - - n - - discard
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
-",
+{piped}",
         address.port()
     );
     let recipients = "/^refused/ 550 5.1.1 No such user here\n/^later/ 450 4.2.0 Come back later\n";

@@ -60,7 +60,7 @@ async fn targets(world: &World, tenants: &Tenants, route: &RouteInfo) -> Vec<(St
 
 async fn answers(world: &World, line: &mut Line<'_>, route: &RouteInfo, id: &str, callers: &[Caller]) -> Answers {
     let path = objects::path(route.pattern, id);
-    let body = objects::body(route).map(|body| body.to_string()).unwrap_or_default();
+    let body = objects::written_body(route);
     let mut answers = Answers::new();
     for caller in callers {
         let secret = caller.secret.as_deref();

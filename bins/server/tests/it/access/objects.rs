@@ -51,8 +51,16 @@ fn new_template() -> Value {
     json!({"name": format!("template {}", MADE.fetch_add(1, Ordering::Relaxed)), "subject": "s", "text": "t"})
 }
 
-/// The body that a route takes.
-pub(crate) fn body(route: &RouteInfo) -> Option<Value> {
+/// The octets of the body that a route takes.
+pub(crate) fn written_body(route: &RouteInfo) -> String {
+    if route.pattern.ends_with("/feedback") {
+        return crate::feedback::complaint("<nobody@relay.example>", "nobody@recipient.example");
+    }
+    body(route).map(|body| body.to_string()).unwrap_or_default()
+}
+
+/// The JSON that a route takes.
+fn body(route: &RouteInfo) -> Option<Value> {
     let pattern = route.pattern.replace("/v1/tenants/{tenant_id}/", "/v1/");
     let pattern = if route.pattern.contains(UNDER_TENANT) { pattern.as_str() } else { route.pattern };
     match (route.method, pattern) {

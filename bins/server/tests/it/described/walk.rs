@@ -200,6 +200,7 @@ async fn no_call_breaks_the_server_and_none_is_answered_otherwise_than_described
                     asked = format!("{asked}?{query}");
                 }
                 let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+                // A report is no JSON, and whatever comes in its place is none.
                 let body = (!schema.is_null()).then(|| value(&dice, schema, 0));
                 let answer = call(&world, &mut http, &method.to_uppercase(), &asked, body.as_ref()).await;
                 assert!(answer.status < 500 || answer.status == 502, "{method} {asked} {body:?}: {}", answer.json());
