@@ -3,6 +3,7 @@
 mod accept;
 mod cost;
 mod deliver;
+mod hooks;
 mod latency;
 mod million;
 mod start;
@@ -32,6 +33,8 @@ pub(crate) enum Row {
     TwoNodes,
     /// How long a lone mail takes.
     Idle,
+    /// Events posted to webhooks.
+    Webhooks,
     /// Where the time goes.
     Account,
 }
@@ -58,6 +61,7 @@ impl Row {
         Self::Start,
         Self::TwoNodes,
         Self::Idle,
+        Self::Webhooks,
         Self::Account,
     ];
 
@@ -73,6 +77,7 @@ impl Row {
             Self::Start => "B9",
             Self::TwoNodes => "B11",
             Self::Idle => "B12",
+            Self::Webhooks => "B13",
             Self::Account => "account",
         }
     }
@@ -88,6 +93,7 @@ impl Row {
             Self::Million => "accepting, claiming and listing with a million mails",
             Self::TwoNodes => "two nodes on one PostgreSQL",
             Self::Idle => "a lone mail",
+            Self::Webhooks => "events posted to webhooks, with and without dead endpoints",
             Self::Account => "what a mail costs: statements, rows, log, processor time, allocations",
             Self::Start => "from the start to the first accepted mail; the binary's size",
         }
@@ -109,6 +115,7 @@ impl Row {
             Self::Start => start::start(stage).await,
             Self::TwoNodes => deliver::two_nodes(stage).await,
             Self::Idle => latency::idle(stage).await,
+            Self::Webhooks => hooks::webhooks(stage).await,
             Self::Account => cost::account(stage).await,
         }
     }

@@ -3,6 +3,7 @@
 mod clock;
 mod database;
 mod disk;
+mod hooks;
 mod kills;
 mod matrix;
 mod points;
@@ -49,5 +50,6 @@ pub(crate) const ALL: &[Scenario] = &[
     relay::CUT,
     storm::STORM,
     clock::JUMPS,
+    hooks::WEBHOOK,
     matrix::MATRIX,
 ];

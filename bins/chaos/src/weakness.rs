@@ -13,11 +13,16 @@ pub(crate) enum Weakness {
     SlowClock,
     /// Commits are answered before they are on the disk.
     AsynchronousCommit,
+    /// What an endpoint refused is not posted again.
+    NoSecondPost,
 }
 
 /// When a lease begins, is renewed or is kept.
 const LEASED: &str = "BEFORE UPDATE ON queue FOR EACH ROW WHEN (NEW.lease_token IS NOT NULL)";
 const RENEWED: &str = "BEFORE UPDATE ON queue FOR EACH ROW WHEN (NEW.lease_token = OLD.lease_token AND NEW.due_at > OLD.due_at)";
+
+/// When a post that failed is to be tried again.
+const REFUSED: &str = "BEFORE UPDATE ON webhook_deliveries FOR EACH ROW WHEN (OLD.lease_token IS NOT NULL AND NEW.lease_token IS NULL AND NEW.status = 'pending')";
 
 impl Weakness {
     /// What has to be done to the database.
@@ -27,6 +32,7 @@ impl Weakness {
             Self::EndlessLeases => (LEASED, "NEW.due_at := 'infinity'; RETURN NEW;"),
             Self::NoHeartBeat => (RENEWED, "NEW.due_at := OLD.due_at; RETURN NEW;"),
             Self::SlowClock => (LEASED, "NEW.due_at := NEW.due_at - interval '1 hour'; RETURN NEW;"),
+            Self::NoSecondPost => (REFUSED, "NEW.status := 'failed'; NEW.due_at := NULL; RETURN NEW;"),
             Self::AsynchronousCommit => return asynchronous_commit(),
         };
         format!("{} CREATE TRIGGER weakened {when} EXECUTE FUNCTION weakened()", function(body))

@@ -34,6 +34,7 @@ mod start;
 mod steps;
 mod task;
 mod test;
+mod verifiers;
 mod workspace;
 
 use std::process::ExitCode;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
 fn perform(task: Task) -> Result<(), Failure> {
     match task {
         Task::Start(arguments) => start::run(arguments),
+        Task::SetUp => test::set_up(),
         Task::Test => test::run(),
         Task::Check(generated) => check::run(generated),
         Task::Chaos(arguments) => chaos::run(arguments),

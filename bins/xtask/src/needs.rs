@@ -56,6 +56,14 @@ pub(crate) const FOR_TESTS: &[Need] = &[
         present: || programs::succeeds("/usr/bin/python3", &["-I", "-c", DKIM]) || programs::succeeds("python3", &["-I", "-c", DKIM]),
     },
     Need {
+        what: "venv for Python, Node and npm (what the verifiers of Standard Webhooks run in)",
+        packages: &["python3-venv", "nodejs", "npm"],
+        variable: None,
+        present: || {
+            programs::present("node") && programs::present("npm") && programs::succeeds("python3", &["-c", "import ensurepip, venv"])
+        },
+    },
+    Need {
         what: "OpenSSL (keys as operators make them)",
         packages: &["openssl"],
         variable: None,

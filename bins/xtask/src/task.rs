@@ -10,6 +10,7 @@ pub(crate) const USAGE: &str = "\
 usage: cargo xtask <task>
 
   start [--] [arguments]  install what is missing, build in release mode, run `selfmx` with the arguments
+  setup                   install what the tests run against
   test                    install what is missing, then check, format, lints, docs, licences and all tests
   check [--bless]         the rules of the house; --bless rewrites the generated files
   chaos [arguments]       kills, freezes and cuts a running server, and accounts for every mail; `chaos --list` names what there is
@@ -21,6 +22,8 @@ usage: cargo xtask <task>
 pub(crate) enum Task {
     /// Runs the server with these arguments.
     Start(Vec<OsString>),
+    /// Installs what the tests run against.
+    SetUp,
     /// Runs everything that must pass before a change is merged; `ci` is another name for it, since it checks too.
     Test,
     /// Checks the rules of the house, and what to do with generated files.
@@ -47,10 +50,11 @@ impl Task {
             Some("start") => Ok(Self::Start(without_separator(rest))),
             Some("chaos") => Ok(Self::Chaos(without_separator(rest))),
             Some("bench") => Ok(Self::Bench(without_separator(rest))),
+            Some("setup") if rest.is_empty() => Ok(Self::SetUp),
             Some("test" | "ci") if rest.is_empty() => Ok(Self::Test),
             Some("check") if rest.is_empty() => Ok(Self::Check(Generated::Compare)),
             Some("check") if rest == ["--bless"] => Ok(Self::Check(Generated::Rewrite)),
-            Some("test" | "ci" | "check") => Err(Failure::Usage(format!("`{}` does not take {rest:?}", name.display()))),
+            Some("setup" | "test" | "ci" | "check") => Err(Failure::Usage(format!("`{}` does not take {rest:?}", name.display()))),
             _ => Err(Failure::Usage(format!("there is no task {name:?}"))),
         }
     }
@@ -83,6 +87,7 @@ mod tests {
     fn ci_is_test_and_check_may_bless() {
         assert_eq!(parse("ci").unwrap(), Task::Test);
         assert_eq!(parse("test").unwrap(), Task::Test);
+        assert_eq!(parse("setup").unwrap(), Task::SetUp);
         assert_eq!(parse("check").unwrap(), Task::Check(Generated::Compare));
         assert_eq!(parse("check --bless").unwrap(), Task::Check(Generated::Rewrite));
     }

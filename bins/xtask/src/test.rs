@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::needs::{self, Need};
 use crate::steps::{Step, Steps};
-use crate::{cargo, chaos, check, deny};
+use crate::{cargo, chaos, check, deny, verifiers};
 
 const NEEDED: &str = "The tests start their own PostgreSQL and Postfix from these programs; nothing need be running.";
 
@@ -42,9 +42,15 @@ fn all(steps: &mut Steps) -> Result<(), Failure> {
     steps.timed("chaos", "cargo xtask chaos", || chaos::run(Vec::new()))
 }
 
-fn set_up() -> Result<(), Failure> {
+/// Installs what the tests run against, where it is missing.
+///
+/// # Errors
+///
+/// Where that does not work.
+pub(crate) fn set_up() -> Result<(), Failure> {
     let needs: Vec<&Need> = std::iter::once(&needs::POSTGRES).chain(needs::FOR_TESTS).collect();
     needs::ensure(&needs, NEEDED)?;
+    verifiers::ensure()?;
     println!("all there");
     Ok(())
 }

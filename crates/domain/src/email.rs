@@ -96,6 +96,8 @@ pub struct EmailEvent {
 pub enum EventKind {
     /// It was accepted.
     Queued,
+    /// An attempt begins. It is told of where the tenant has a webhook that asks for it, and nowhere else.
+    Sending,
     /// An attempt failed and another will follow.
     Deferred,
     /// The relay took it.
@@ -116,8 +118,9 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Queued,
+        Self::Sending,
         Self::Deferred,
         Self::Delivered,
         Self::Bounced,
@@ -133,6 +136,7 @@ impl EventKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
+            Self::Sending => "sending",
             Self::Deferred => "deferred",
             Self::Delivered => "delivered",
             Self::Bounced => "bounced",
@@ -152,7 +156,9 @@ impl std::str::FromStr for EventKind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or(Problem::NotOneOf("one of: queued, deferred, delivered, bounced, failed, suppressed, canceled, rescheduled, complained"))
+            .ok_or(Problem::NotOneOf(
+                "one of: queued, sending, deferred, delivered, bounced, failed, suppressed, canceled, rescheduled, complained",
+            ))
     }
 }
 

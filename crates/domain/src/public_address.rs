@@ -43,7 +43,7 @@ const REFUSED_V4: [(Ipv4Addr, u8); 18] = [
 ];
 
 /// Where all global unicast addresses of IPv6 are that IANA has given out ("Internet Protocol Version 6 Address Space"). Beyond it lie loopback
-/// and the unspecified address, everything that stands for an IPv4 address (mapped, compatible, NAT64), discard (RFC 6666), segment routing's
+/// and the unspecified address, everything that stands for an IPv4 address (mapped, compatible, NAT64), discard (RFC 6666) and dummy (RFC 9780), segment routing's
 /// 5f00::/16 (RFC 9602), unique local (RFC 4193), link-local, site-local (RFC 3879) and multicast (RFC 4291).
 const GLOBAL_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     /// First and last address of what is refused, and whether the address before it and the one after it are public.
-    const REFUSED: [(&str, &str, bool, bool); 42] = [
+    const REFUSED: [(&str, &str, bool, bool); 48] = [
         ("0.0.0.0", "0.255.255.255", false, true),
         ("10.0.0.0", "10.255.255.255", true, true),
         ("100.64.0.0", "100.127.255.255", true, true),
@@ -148,6 +148,7 @@ mod tests {
         ("224.0.0.0", "239.255.255.255", true, false),
         ("240.0.0.0", "255.255.255.254", false, false),
         ("255.255.255.255", "255.255.255.255", false, false),
+        ("192.0.0.170", "192.0.0.171", false, false),
         // Unspecified and loopback, then IPv4-compatible and mapped addresses.
         ("::", "::1", false, false),
         ("::", "::ffff:ffff", false, false),
@@ -156,10 +157,16 @@ mod tests {
         ("64:ff9b::", "64:ff9b::ffff:ffff", false, false),
         ("64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", false, false),
         ("100::", "100::ffff:ffff:ffff:ffff", false, false),
+        ("100:0:0:1::", "100:0:0:1:ffff:ffff:ffff:ffff", false, false),
         // All that lies below what is given out.
         ("::", "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false, true),
         // Teredo, benchmarks, ORCHID twice, and all that lies around them.
         ("2001::", "2001:0:ffff:ffff:ffff:ffff:ffff:ffff", true, false),
+        // What the registry names within the protocol assignments: anycast of PCP and TURN, AMT, AS112, drone ids.
+        ("2001:1::1", "2001:1::3", false, false),
+        ("2001:3::", "2001:3:ffff:ffff:ffff:ffff:ffff:ffff", false, false),
+        ("2001:4:112::", "2001:4:112:ffff:ffff:ffff:ffff:ffff", false, false),
+        ("2001:30::", "2001:3f:ffff:ffff:ffff:ffff:ffff:ffff", false, false),
         ("2001:2::", "2001:2:0:ffff:ffff:ffff:ffff:ffff", false, false),
         ("2001:10::", "2001:1f:ffff:ffff:ffff:ffff:ffff:ffff", false, false),
         ("2001:20::", "2001:2f:ffff:ffff:ffff:ffff:ffff:ffff", false, false),

@@ -42,6 +42,30 @@ impl TraceId {
         (well_formed && known && named).then(|| Uuid::try_parse(trace).ok().map(Self)).flatten()
     }
 
+    /// The `traceparent` of what we do next within this trace: a parent id of its own, and the flag that says that it was recorded, which our log does.
+    ///
+    /// ```
+    /// use selfmx_domain::{Entropy, TraceId};
+    ///
+    /// struct Sevens;
+    ///
+    /// impl Entropy for Sevens {
+    ///     fn fill(&self, bytes: &mut [u8]) {
+    ///         bytes.fill(7);
+    ///     }
+    /// }
+    ///
+    /// let text = TraceId::generate(&Sevens).traceparent(&Sevens);
+    /// assert_eq!(text, "00-07070707070707070707070707070707-0707070707070707-01");
+    /// ```
+    #[must_use]
+    pub fn traceparent(&self, entropy: &dyn Entropy) -> String {
+        let mut octets = [0; 8];
+        entropy.fill(&mut octets);
+        // All zero would be no parent.
+        format!("00-{self}-{:016x}-01", u64::from_be_bytes(octets).max(1))
+    }
+
     /// The one that a store kept.
     #[must_use]
     pub const fn from_uuid(uuid: Uuid) -> Self {
@@ -102,5 +126,6 @@ mod tests {
         let made = TraceId::generate(&Zero);
         assert_eq!(TraceId::of_traceparent(&format!("00-{made}-00f067aa0ba902b7-01")), Some(made));
         assert_eq!(TraceId::from_uuid(made.as_uuid()), made);
+        assert_eq!(TraceId::of_traceparent(&made.traceparent(&Zero)), Some(made));
     }
 }

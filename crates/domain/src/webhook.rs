@@ -12,6 +12,8 @@ use crate::{EmailId, EventId, Problem, WebhookDeliveryId, WebhookId, WebhookSecr
 pub enum WebhookEvent {
     /// An email was accepted.
     Queued,
+    /// An attempt to hand it over begins.
+    Sending,
     /// A relay took it.
     Delivered,
     /// A relay refused it.
@@ -32,8 +34,9 @@ pub enum WebhookEvent {
 
 impl WebhookEvent {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Queued,
+        Self::Sending,
         Self::Delivered,
         Self::Bounced,
         Self::Failed,
@@ -49,6 +52,7 @@ impl WebhookEvent {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
+            Self::Sending => "sending",
             Self::Delivered => "delivered",
             Self::Bounced => "bounced",
             Self::Failed => "failed",
@@ -65,7 +69,7 @@ impl FromStr for WebhookEvent {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        let known = "one of: queued, delivered, bounced, failed, complained, opened, clicked, suppressed, canceled";
+        let known = "one of: queued, sending, delivered, bounced, failed, complained, opened, clicked, suppressed, canceled";
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(Problem::NotOneOf(known))
     }
 }

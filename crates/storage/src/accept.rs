@@ -160,6 +160,7 @@ impl Store {
         if accepted > 0 {
             self.email_counts.accepted.add(accepted);
             self.wake.accepted();
+            self.webhook_wake.happened(acceptances.iter().map(|acceptance| acceptance.consented.tenant().as_uuid()));
         }
         Ok(verdicts)
     }

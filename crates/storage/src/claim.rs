@@ -118,10 +118,18 @@ const CLAIMED: &str = ", claimed AS (UPDATE queue SET (held, unsettled, lease_to
 CASE WHEN s.held OR queue.unsettled >= 4 THEN queue.unsettled ELSE (queue.unsettled + 1)::smallint END, \
 CASE WHEN s.held THEN queue.lease_token ELSE gen_random_uuid() END, CASE WHEN s.held THEN queue.due_at ELSE now() + ";
 
+/// That an attempt begins is an event for those tenants alone that have a webhook which asks for it: for the others it is one look at an index that is empty, or
+/// nearly. `OFFSET 0` keeps it the first thing that is asked. What was leased and given back unbegun is told of once.
+///
 /// Each email is looked up by its id, one at a time; where it is missing the lease stays, so that the rest of the batch is not lost.
 const LEASED: &str = " * interval '1 millisecond' END \
 FROM (SELECT coalesce((SELECT t.status <> 'active' FROM tenants t WHERE t.id = queue.tenant_id), false) AS held OFFSET 0) AS s) \
-WHERE email_id = ANY((SELECT ids FROM due)::uuid[]) RETURNING email_id, tenant_id, CASE WHEN NOT held THEN lease_token END AS lease_token, unsettled) \
+WHERE email_id = ANY((SELECT ids FROM due)::uuid[]) RETURNING email_id, tenant_id, CASE WHEN NOT held THEN lease_token END AS lease_token, unsettled), \
+begun AS (INSERT INTO events (email_id, id, tenant_id, kind, attempt) SELECT c.email_id, uuid_of_now(), c.tenant_id, 'sending', a.attempt \
+FROM (SELECT email_id, tenant_id FROM claimed WHERE lease_token IS NOT NULL \
+AND EXISTS (SELECT FROM webhooks w WHERE w.tenant_id = claimed.tenant_id AND w.active AND 'sending' = ANY (w.events)) OFFSET 0) AS c \
+CROSS JOIN LATERAL (SELECT max(r.attempts) + 1 AS attempt FROM recipients r WHERE r.email_id = c.email_id AND r.status = 'queued') AS a \
+WHERE a.attempt IS NOT NULL AND NOT EXISTS (SELECT FROM events e WHERE e.email_id = c.email_id AND e.kind = 'sending' AND e.attempt = a.attempt)) \
 SELECT l.email_id, l.lease_token, e.tenant_id, e.mode, e.from_address, e.smtputf8, e.trace_id, m.raw, t.relay_version, r.ordinals, r.addresses, r.statuses, r.attempts";
 
 const WALKED: &str = ", w.tenant_id, w.priority, w.step < 256 AND w.found < w.wanted, s.emails, l.unsettled \

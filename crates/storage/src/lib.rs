@@ -89,7 +89,10 @@ mod vault;
 mod wake;
 mod webhook_log;
 mod webhook_queue;
+mod webhook_rows;
+mod webhook_settle;
 mod webhook_upkeep;
+mod webhook_wake;
 mod webhooks;
 
 pub use accept::{Acceptance, Accepted, NoneAccepted};
@@ -120,4 +123,6 @@ pub use templates::Changed;
 pub use tenant_dkim::OpenedDkim;
 pub use tenant_relay::{OpenedRelay, RelayVersion};
 pub use vault::{KeyId, Place, Sealed, SecretKey, Vault, VaultError};
-pub use webhook_queue::{Happened, Posted, Tidings, WebhookDelivery};
+pub use webhook_queue::{WebhookDue, WebhookLook};
+pub use webhook_rows::{Happened, Tidings, WebhookDelivery};
+pub use webhook_settle::{Posted, WebhookSettled, WebhookSettlement};

@@ -72,7 +72,9 @@ impl Store {
             Cancel { email: id.as_uuid(), tenant: permit.tenant().as_uuid(), event }.execute(connection).await?;
             Ok::<_, Error>(Some(held.recalled(EmailStatus::Canceled, held.scheduled_at)))
         };
-        change!(self, connection => connection.transaction(cancel).await).await
+        let canceled = change!(self, connection => connection.transaction(cancel).await).await?;
+        self.webhook_wake.happened(std::iter::once(permit.tenant().as_uuid()));
+        Ok(canceled)
     }
 
     /// Changes when an email is to be sent for which no attempt was made yet. `None`: the permit reaches none with this id.

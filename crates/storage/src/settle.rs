@@ -99,6 +99,7 @@ impl Store {
         let recorded: HashSet<_> = recorded.into_iter().map(EmailId::from_uuid).collect();
         let settled = settlements.iter().filter(|settlement| recorded.contains(&settlement.email_id));
         settled.for_each(|settlement| self.email_counts.note(settlement.status));
+        self.webhook_wake.happened(settlements.iter().map(|settlement| settlement.tenant));
         Ok(recorded)
     }
 }

@@ -16,6 +16,7 @@ use crate::request_counts::RequestCounts;
 use crate::turns::Turns;
 use crate::vault::Vault;
 use crate::wake::Wake;
+use crate::webhook_wake::WebhookWake;
 
 /// Everything that is kept. Its methods are whole business steps, each of them one commit.
 ///
@@ -27,6 +28,7 @@ pub struct Store {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) gatherer: Gatherer,
     pub(crate) wake: Wake,
+    pub(crate) webhook_wake: WebhookWake,
     pub(crate) turns: Turns,
     pub(crate) memory: Memory,
     pub(crate) key_uses: KeyUses,
@@ -47,6 +49,7 @@ impl Store {
             entropy,
             gatherer: Gatherer::default(),
             wake: Wake::default(),
+            webhook_wake: WebhookWake::default(),
             turns: Turns::default(),
             memory: Memory::default(),
             key_uses: KeyUses::default(),

@@ -116,7 +116,9 @@ impl Store {
             let queued = query().execute(connection).await?;
             self.webhook_asked(connection, AuditAction::WebhookTest, Entry::by(&permit), (id, delivery), queued).await
         };
-        change!(self, connection => connection.transaction(queue).await).await
+        let queued = change!(self, connection => connection.transaction(queue).await).await?;
+        self.webhook_wake.has_one(permit.tenant().as_uuid());
+        Ok(queued)
     }
 
     /// Queues a delivery's event once more, as a delivery of its own. `None`: the permit's tenant has no such webhook, or that has no such delivery.
@@ -140,7 +142,9 @@ impl Store {
             let queued = query().execute(connection).await?;
             self.webhook_asked(connection, AuditAction::WebhookReplay, Entry::by(&permit), (id, delivery), queued).await
         };
-        change!(self, connection => connection.transaction(queue).await).await
+        let queued = change!(self, connection => connection.transaction(queue).await).await?;
+        self.webhook_wake.has_one(permit.tenant().as_uuid());
+        Ok(queued)
     }
 
     /// Notes what was asked for, if it was queued.

@@ -59,7 +59,9 @@ impl Store {
             self.audit(connection, AuditAction::WebhookCreate, entry).await?;
             Ok::<_, Error>(webhook)
         };
-        change!(self, connection => connection.transaction(create).await).await
+        let made = change!(self, connection => connection.transaction(create).await).await?;
+        self.webhook_wake.has_one(permit.tenant().as_uuid());
+        Ok(made)
     }
 
     /// Changes the webhook with this id. `None`: the permit's tenant has none.
@@ -100,7 +102,9 @@ impl Store {
             self.webhook_changed(connection, AuditAction::WebhookUpdate, Entry::by(&permit), (&old.into_webhook()?, &new)).await?;
             Ok::<_, Error>(Some(new))
         };
-        change!(self, connection => connection.transaction(update).await).await
+        let updated = change!(self, connection => connection.transaction(update).await).await?;
+        self.webhook_wake.has_one(permit.tenant().as_uuid());
+        Ok(updated)
     }
 
     /// Gives the webhook with this id another secret; the present one signs beside it for `grace` longer, one that was in its grace already no more.

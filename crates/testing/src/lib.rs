@@ -12,7 +12,9 @@ mod postfix;
 mod principal;
 mod promtool;
 pub mod python;
+mod receiver;
 mod sink;
+pub mod standard_webhooks;
 mod tool;
 
 pub use certificate::Certificate;
@@ -27,5 +29,6 @@ pub use openssl::openssl;
 pub use postfix::{Postfix, SmtpSink};
 pub use principal::principal;
 pub use promtool::check_metrics;
+pub use receiver::Receiver;
 pub use sink::{Act, Fault, Gate, Ledger, Phase, Sink, SinkSettings, SinkTls, Transaction};
 pub use tool::{exit_code, make_passable};

@@ -25,7 +25,7 @@ pub struct Answer {
 
 impl Answer {
     /// How much of an answer is read, in octets: its head and its text together.
-    pub const MAX_READ: u64 = 64 * 1024;
+    pub const MAX_READ: usize = 64 * 1024;
 
     /// How much of an answer's text is kept, in octets.
     pub const MAX_KEPT: usize = 1024;

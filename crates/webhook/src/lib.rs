@@ -20,8 +20,10 @@
 //! # Ok::<(), selfmx_domain::Problem>(())
 //! ```
 //!
+//! Invariant: a connection is kept for the next posts of the same webhook to the same URL under the same secret, for a minute at most, and for nobody else's.
+//!
 //! Invariant: with [`Reach::PublicOnly`](selfmx_domain::Reach::PublicOnly) no address is connected to that is not public, by whatever name or spelling: a name
-//! is looked up once for each attempt, each address is checked right before it is connected to, and it is that address which is connected to.
+//! is looked up once for each connection, each address is checked right before it is connected to, and it is that address which is connected to.
 //!
 //! Invariant: no redirect is followed, no proxy is used, and nothing of the environment is read.
 //!
@@ -33,6 +35,7 @@ mod answer;
 mod dial;
 mod error;
 mod exchange;
+mod kept;
 mod poster;
 mod sign;
 mod tls;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rustls::pki_types::ServerName;
-use selfmx_domain::{EventId, Reach, WebhookSecret, WebhookUrl};
+use selfmx_domain::{EventId, Reach, WebhookId, WebhookSecret, WebhookUrl};
 use time::OffsetDateTime;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -13,7 +13,8 @@ use tokio_rustls::client::TlsStream;
 
 use crate::dial::{Machine, connect};
 use crate::error::Step;
-use crate::exchange::{exchange, request};
+use crate::exchange::{Connection, request};
+use crate::kept::{Kept, Line, Whose};
 use crate::{Answer, PostError, tls};
 
 /// How events are posted.
@@ -23,20 +24,24 @@ pub struct PosterSettings {
     pub reach: Reach,
     /// How long an attempt may take in all.
     pub timeout: Duration,
+    /// For how long a connection that nobody uses is kept: less than endpoints usually wait before they close it.
+    pub idle: Duration,
     /// Certificate authorities in PEM, beside those of the operating system.
     pub extra_roots: Vec<String>,
 }
 
 impl Default for PosterSettings {
-    /// Public addresses only, 15 seconds, the operating system's certificate authorities.
+    /// Public addresses only, 15 seconds, kept for 4, the operating system's certificate authorities.
     fn default() -> Self {
-        Self { reach: Reach::PublicOnly, timeout: Duration::from_secs(15), extra_roots: Vec::new() }
+        Self { reach: Reach::PublicOnly, timeout: Duration::from_secs(15), idle: Duration::from_secs(4), extra_roots: Vec::new() }
     }
 }
 
 /// One event on its way to one endpoint.
 #[derive(Clone, Debug)]
 pub struct Post<'a> {
+    /// Whose endpoint: no two share a connection.
+    pub webhook: WebhookId,
     /// Where to.
     pub url: &'a WebhookUrl,
     /// Which event: the same in every attempt, so that a receiver can tell a repetition.
@@ -49,13 +54,16 @@ pub struct Post<'a> {
     pub secret: &'a WebhookSecret,
     /// What signed before and is still in its grace.
     pub previous_secret: Option<&'a WebhookSecret>,
+    /// The trace that it belongs to, and which part of it this attempt is (W3C Trace Context).
+    pub traceparent: &'a str,
 }
 
-/// Posts events. Each goes over a connection of its own, so that no endpoint has to do with another.
+/// Posts events, over connections of each webhook's own, so that no endpoint has to do with another.
 pub struct Poster {
     reach: Reach,
     timeout: Duration,
     tls: TlsConnector,
+    kept: Kept,
 }
 
 impl Poster {
@@ -65,23 +73,52 @@ impl Poster {
     ///
     /// [`PostError::BadRoot`], [`PostError::TlsSetup`].
     pub fn new(settings: &PosterSettings) -> Result<Self, PostError> {
-        Ok(Self { reach: settings.reach, timeout: settings.timeout, tls: tls::connector(&settings.extra_roots)? })
+        Ok(Self {
+            reach: settings.reach,
+            timeout: settings.timeout,
+            tls: tls::connector(&settings.extra_roots)?,
+            kept: Kept::for_as_long_as(settings.idle),
+        })
     }
 
-    /// Posts once.
+    /// Posts once, over a connection that was kept from an earlier post where there is one. Where the endpoint has closed that meanwhile, over a new one.
     ///
     /// # Errors
     ///
     /// [`PostError`], where there is no answer. An answer of any status is no error: see [`Answer::outcome`].
     pub async fn post(&self, post: &Post<'_>) -> Result<Answer, PostError> {
-        let deadline = Instant::now() + self.timeout;
-        let request = request(post)?;
-        let tcp = connect(&Machine, self.reach, post.url, deadline).await?;
-        if !post.url.is_https() {
-            return exchange(tcp, request, post.at, deadline).await;
+        let (deadline, whose) = (Instant::now() + self.timeout, Whose::of(post));
+        if let Some(mut line) = self.kept.take(&whose) {
+            match line.connection.exchange(request(post)?, post.at, deadline).await {
+                // Whether the endpoint had the event before it closed nobody knows: it is posted at least once.
+                Err(PostError::Closed(_)) => {}
+                done => return self.keep(whose, line, done, deadline).await,
+            }
         }
-        let tls = self.handshake(post.url, tcp, deadline).await?;
-        exchange(tls, request, post.at, deadline).await
+        let made = Instant::now();
+        let mut line = Line { connection: self.connection(post.url, deadline).await?, made };
+        let done = line.connection.exchange(request(post)?, post.at, deadline).await;
+        self.keep(whose, line, done, deadline).await
+    }
+
+    /// Closes connections that nobody has used for a while.
+    pub fn forget_idle(&self) {
+        self.kept.forget_idle();
+    }
+
+    async fn connection(&self, url: &WebhookUrl, deadline: Instant) -> Result<Connection, PostError> {
+        let tcp = connect(&Machine, self.reach, url, deadline).await?;
+        if !url.is_https() {
+            return Connection::over(tcp).await;
+        }
+        Connection::over(self.handshake(url, tcp, deadline).await?).await
+    }
+
+    async fn keep(&self, whose: Whose, mut line: Line, done: Result<Answer, PostError>, deadline: Instant) -> Result<Answer, PostError> {
+        if done.is_ok() && line.connection.goes_on(deadline).await {
+            self.kept.put(whose, line);
+        }
+        done
     }
 
     async fn handshake(&self, url: &WebhookUrl, tcp: TcpStream, deadline: Instant) -> Result<TlsStream<TcpStream>, PostError> {

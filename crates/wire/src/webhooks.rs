@@ -268,7 +268,7 @@ mod tests {
             ("\"https://hooks.example/in\"", "\"ftp://hooks.example\"", "url"),
             ("\"https://hooks.example/in\"", "null", "url"),
             ("[\"delivered\", \"bounced\", \"delivered\"]", "[]", "events"),
-            ("\"bounced\"", "\"sending\"", "events[1]"),
+            ("\"bounced\"", "\"deferred\"", "events[1]"),
             ("}", ", \"secret\": \"short\"}", "secret"),
             ("}", ", \"active\": 1}", "active"),
             ("}", ", \"colour\": 1}", "colour"),
@@ -276,7 +276,7 @@ mod tests {
             let body = BODY.replacen(from, to, 1);
             assert_eq!(WriteWebhook::read(body.as_bytes()).unwrap_err().field(), Some(field), "{body}");
         }
-        assert!(WriteWebhook::read(BODY.replace("bounced", "sending").as_bytes()).unwrap_err().to_string().contains("suppressed"));
+        assert!(WriteWebhook::read(BODY.replace("bounced", "deferred").as_bytes()).unwrap_err().to_string().contains("suppressed"));
     }
 
     #[test]

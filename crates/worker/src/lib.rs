@@ -20,6 +20,8 @@
 //!
 //! A [`WebhookWorker`] posts events to webhooks, each within a time that is shorter than its lease.
 //!
+//! Invariant: an endpoint that does not answer has one post under way, and all such together at most a quarter of the places; a post that takes long has none.
+//!
 //! Invariant: an attempt that breaks down counts as one and breaks nothing else.
 //!
 //! Invariant: of the emails whose leases have ended without a result three times, one at a time is between its beginning and its recorded result. What
@@ -34,6 +36,7 @@ mod attempt;
 mod claims;
 mod condition;
 mod counts;
+mod endpoints;
 mod pace;
 mod recorder;
 mod relays;
@@ -43,6 +46,8 @@ mod shares;
 mod suspects;
 mod watch;
 mod webhook_counts;
+mod webhook_post;
+mod webhook_recorder;
 mod webhooks;
 mod work;
 

@@ -1,38 +1,45 @@
-//! Posts events to webhooks: leases what is due, posts it, records what came of it.
+//! Posts events to webhooks: leases what is due, posts it, has recorded what came of it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_auth::System;
-use selfmx_domain::{Entropy, Jitter, PostOutcome, WebhookId, WebhookRetry};
-use selfmx_storage::{Happened, Lease, Posted, Store, Tidings, WebhookDelivery};
-use selfmx_webhook::{Post, Poster};
-use selfmx_wire::{EventPost, PostedData};
-use tokio::sync::Semaphore;
+use selfmx_domain::{Entropy, WebhookId};
+use selfmx_storage::{Error, Lease, Store, WebhookDelivery, WebhookDue, WebhookLook};
+use selfmx_webhook::Poster;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::WebhookCounts;
+use crate::endpoints::{Endpoints, Place, Room};
+use crate::webhook_post::posted;
+use crate::webhook_recorder::{Done, WebhookRecorder};
 
-/// How often a result is offered to a database that does not take it, once a second; then its lease runs out, and the event is posted again.
-const OFFERS: usize = 30;
+/// How long it waits at least after a look that found nothing to begin: however many commit, there are no more looks than these.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
+const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
+
+/// How often it looks which tenants have webhooks; what others make meanwhile is found by a poll.
+const BETWEEN_LESSONS: Duration = Duration::from_secs(5);
 
 /// How a [`WebhookWorker`] works.
 #[derive(Clone, Copy, Debug)]
 pub struct WebhookSettings {
-    /// How many events are posted at once.
+    /// How many events are posted at once, without those whose endpoints take long.
     pub posting: u16,
     /// How long a lease lasts: longer than the poster's time and what recording may take.
     pub lease: Duration,
-    /// How often it looks for what is due.
+    /// How often it looks for what no signal told of: retries that have come due, leases that ran out.
     pub poll: Duration,
 }
 
 impl Default for WebhookSettings {
-    /// 64 events at once, leases of 60 s, a look twice a second.
+    /// 256 events at once, leases of 60 s, a look twice a second.
     fn default() -> Self {
-        Self { posting: 64, lease: Duration::from_secs(60), poll: Duration::from_millis(500) }
+        Self { posting: 256, lease: Duration::from_secs(60), poll: Duration::from_millis(500) }
     }
 }
 
@@ -45,6 +52,32 @@ pub struct WebhookWorker {
     entropy: Arc<dyn Entropy>,
     settings: WebhookSettings,
     counts: Arc<WebhookCounts>,
+}
+
+/// One run of a worker.
+struct Run {
+    worker: WebhookWorker,
+    endpoints: Endpoints,
+    results: mpsc::Sender<Done>,
+    attempts: TaskTracker,
+    /// Where the next look goes on.
+    after: Option<WebhookId>,
+    /// How many looks there were.
+    turn: usize,
+    learned: Option<Instant>,
+}
+
+/// What a look led to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    /// There may be more to begin at once.
+    More,
+    /// What there was is begun.
+    All,
+    /// There was nothing to begin.
+    Nothing,
+    /// The database did not say.
+    Failed,
 }
 
 impl WebhookWorker {
@@ -62,127 +95,98 @@ impl WebhookWorker {
 
     /// Works until `stop`; then begins nothing more, and returns when all that was begun is recorded.
     pub async fn run(self, stop: CancellationToken) {
-        let (places, attempts) = (Arc::new(Semaphore::new(usize::from(self.settings.posting.max(1)))), TaskTracker::new());
-        let mut after = None;
-        loop {
-            let place = tokio::select! {
+        let (results, recorded) = mpsc::channel(1024);
+        let recorder = WebhookRecorder { store: self.store.clone(), system: self.system, counts: Arc::clone(&self.counts) };
+        let recording = tokio::spawn(recorder.run(recorded));
+        let endpoints = Endpoints::new(self.settings.posting);
+        let mut run = Run { worker: self, endpoints, results, attempts: TaskTracker::new(), after: None, turn: 0, learned: None };
+        while !stop.is_cancelled() && !recording.is_finished() {
+            run.keep_house().await;
+            let looked = run.looked().await;
+            tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
-                place = Arc::clone(&places).acquire_owned() => place,
-            };
-            drop(place);
-            let leases = self.lease(u16::try_from(places.available_permits()).unwrap_or(u16::MAX), &mut after).await;
-            if leases.is_empty() {
-                tokio::select! {
-                    () = stop.cancelled() => break,
-                    () = sleep(self.settings.poll) => {}
-                }
-                continue;
-            }
-            for lease in leases {
-                // It is there: no more was leased than places were free.
-                let (worker, place) = (self.clone(), Arc::clone(&places).acquire_owned().await);
-                attempts.spawn(async move {
-                    let _place = place;
-                    worker.attempt(lease).await;
-                });
+                () = stop.cancelled() => {}
+                () = run.pause(looked) => {}
             }
         }
+        let Run { results, attempts, .. } = run;
+        drop(results);
         attempts.close();
         attempts.wait().await;
+        // Recording ends with the last attempt's sender.
+        let _ = recording.await;
     }
 
-    /// What is due, from where the last look ended; at the end of all webhooks it begins again.
-    async fn lease(&self, count: u16, after: &mut Option<WebhookId>) -> Vec<Lease<WebhookDelivery>> {
-        match self.store.webhook_lease(&self.system, count, self.settings.lease, *after).await {
-            Ok(leases) => {
-                *after = leases.iter().map(|lease| lease.work().webhook_id).max().filter(|_| leases.len() == usize::from(count));
-                leases
-            }
-            Err(error) => {
-                tracing::warn!(%error, "what is queued for webhooks cannot be read");
-                Vec::new()
-            }
-        }
-    }
-
-    async fn attempt(&self, lease: Lease<WebhookDelivery>) {
-        let posted = self.posted(lease.work()).await;
+    async fn attempt(&self, lease: Lease<WebhookDelivery>, mut place: Place, results: &mpsc::Sender<Done>) {
+        let posted = posted(lease.work(), &self.poster, &*self.entropy, &mut place).await;
         self.counts.posted(&posted);
-        for _ in 0..OFFERS {
-            match self.store.webhook_settle(&self.system, &lease, &posted).await {
-                Ok(recorded) => {
-                    if let Some(Some(fault)) = recorded {
-                        self.counts.add_disabled();
-                        tracing::warn!(webhook_id = %lease.work().webhook_id, %fault, "a webhook is disabled");
-                    }
-                    return;
-                }
-                Err(error) => tracing::warn!(%error, "an attempt to post an event cannot be recorded yet"),
-            }
-            sleep(Duration::from_secs(1)).await;
-        }
-    }
-
-    /// Posts once. What cannot be posted at all is not tried again.
-    async fn posted(&self, work: &WebhookDelivery) -> Posted {
-        let never = |error: &str| Posted {
-            accepted: false,
-            gone: false,
-            retry_after: None,
-            status: None,
-            error: Some(error.to_owned()),
-            answer: None,
-            took: Duration::ZERO,
-        };
-        let event = match &work.tidings {
-            Tidings::Erased => return never("the email is erased"),
-            Tidings::Test => EventPost { id: work.event_id, kind: "test", created_at: work.created_at, data: None },
-            Tidings::Happened(happened) => event(work, happened),
-        };
-        let Ok(body) = event.to_json() else { return never("the event cannot be written") };
-        let (at, began) = (work.leased_at, Instant::now());
-        let post = Post {
-            url: &work.url,
-            event: work.event_id,
-            at,
-            body: body.into(),
-            secret: &work.secret,
-            previous_secret: work.previous_secret.as_ref(),
-        };
-        let result = self.poster.post(&post).await;
-        let outcome = result.as_ref().map_or(PostOutcome::Failed { retry_after: None }, |answer| answer.outcome());
-        let retry_after = match outcome {
-            PostOutcome::Failed { retry_after } => WebhookRetry::delay(work.attempts.saturating_add(1), retry_after, self.jitter()),
-            PostOutcome::Accepted | PostOutcome::Gone => None,
-        };
-        let (status, answer, error) = match result {
-            Ok(answer) => (Some(answer.status), Some(answer.excerpt), None),
-            Err(error) => (None, None, Some(error.to_string())),
-        };
-        let (accepted, gone) = (outcome == PostOutcome::Accepted, outcome == PostOutcome::Gone);
-        Posted { accepted, gone, retry_after, status, error, answer, took: began.elapsed() }
-    }
-
-    fn jitter(&self) -> Jitter {
-        let mut bytes = [0; 2];
-        self.entropy.fill(&mut bytes);
-        Jitter::from_bytes(bytes)
+        let done = Done { settlement: lease.settle(posted), place };
+        // The recorder's end of it outlives every attempt.
+        drop(results.send(done).await);
     }
 }
 
-fn event<'a>(work: &WebhookDelivery, happened: &'a Happened) -> EventPost<'a> {
-    let data = PostedData {
-        email_id: happened.email_id,
-        from: &happened.from,
-        to: &happened.to,
-        subject: &happened.subject,
-        tags: &happened.tags,
-        metadata: &happened.metadata,
-        recipient: happened.recipient.as_deref(),
-        response: happened.response.as_deref(),
-        bounce_type: happened.bounce_type.as_deref(),
-        bounce_code: happened.reply_code,
-    };
-    EventPost { id: work.event_id, kind: &happened.kind, created_at: happened.at, data: Some(data) }
+impl Run {
+    /// Looks, and begins what there is room for.
+    async fn looked(&mut self) -> Looked {
+        self.look().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is queued for webhooks cannot be read");
+            Looked::Failed
+        })
+    }
+
+    /// Waits until there may be more to begin: something happened, a place is free, or it is time to look anyway.
+    async fn pause(&self, looked: Looked) {
+        match looked {
+            Looked::More => return,
+            Looked::All => {}
+            Looked::Nothing => sleep(BETWEEN_LOOKS).await,
+            Looked::Failed => return sleep(AFTER_A_FAILURE).await,
+        }
+        tokio::select! {
+            () = self.worker.store.webhook_work_arrived() => {}
+            () = self.endpoints.freed() => {}
+            () = sleep(self.worker.settings.poll) => {}
+        }
+    }
+
+    async fn look(&mut self) -> Result<Looked, Error> {
+        let WebhookWorker { store, system, settings, .. } = &self.worker;
+        let WebhookLook { due, after } = store.webhook_look(system, self.after).await?;
+        self.turn = self.turn.wrapping_add(1);
+        let Room { wanted, is_full } = self.endpoints.room(&due, self.turn);
+        // Where there was no room for some, they are those that the next look begins with.
+        let is_end = after.is_none();
+        self.after = after;
+        if wanted.is_empty() {
+            return Ok(if is_end { Looked::Nothing } else { Looked::More });
+        }
+        let leases = store.webhook_lease(system, &wanted, settings.lease).await?;
+        let (began, planned) = (leases.len(), wanted.iter().map(|(_, count)| usize::from(*count)).sum());
+        for lease in leases {
+            self.begin(lease, &due);
+        }
+        // Who had less than there was room for may have kept others out.
+        let is_wrong = is_full && began < planned && began > 0;
+        Ok(if is_end && !is_wrong { Looked::All } else { Looked::More })
+    }
+
+    fn begin(&self, lease: Lease<WebhookDelivery>, due: &[WebhookDue]) {
+        let Some(due) = due.iter().find(|due| due.id == lease.work().webhook_id) else { return };
+        let (worker, place, results) = (self.worker.clone(), self.endpoints.take(due), self.results.clone());
+        self.attempts.spawn(async move { worker.attempt(lease, place, &results).await });
+    }
+
+    /// Now and then: what is known of tenants, endpoints and connections.
+    async fn keep_house(&mut self) {
+        if self.learned.is_some_and(|at| at.elapsed() < BETWEEN_LESSONS) {
+            return;
+        }
+        self.learned = Some(Instant::now());
+        self.endpoints.forget_unused();
+        self.worker.poster.forget_idle();
+        if let Err(error) = self.worker.store.webhook_tenants_learn(&self.worker.system).await {
+            tracing::debug!(%error, "who has webhooks cannot be read");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! `/v1/webhooks`: made, told, signed, tried again, replayed; each tenant's own.
 
 pub(crate) mod endpoint;
+mod guard;
+mod verified;
 
 use selfmx_testing::{Fault, HttpAnswer, Phase, Sink, SinkSettings};
 use serde_json::{Value, json};
@@ -52,7 +54,7 @@ async fn a_webhook_is_made_found_changed_rotated_and_deleted_and_its_secret_show
     assert_eq!(text(&chosen["secret"]), own);
 
     for (body, field) in [
-        (json!({"url": "https://a.example", "events": ["sending"]}), "events[0]"),
+        (json!({"url": "https://a.example", "events": ["deferred"]}), "events[0]"),
         (json!({"url": "https://a.example", "events": []}), "events"),
         (json!({"url": "http://127.0.0.1:9/", "events": ["queued"]}), "url"),
         (json!({"url": "http://[::ffff:10.0.0.1]/", "events": ["queued"]}), "url"),
@@ -191,4 +193,59 @@ async fn a_tenant_is_told_of_its_own_mail_alone() {
     assert_eq!(others.posts(1).await[0].json()["data"]["email_id"], platforms);
     assert_eq!(world.get(&format!("/v1/webhooks/{}", text(&webhook["id"]))).await.status, 404);
     assert_eq!(world.get(&format!("/v1/tenants/{shop}/webhooks/{}", text(&webhook["id"]))).await.status, 200);
+}
+
+/// An attempt's beginning is an event where somebody asks for it, and nowhere else.
+#[tokio::test]
+async fn that_an_attempt_begins_is_told_and_logged_for_those_who_ask() {
+    let later = Fault::reply(Phase::Rcpt, "450 4.2.1 later").for_local("later").times(1);
+    let sink = Sink::start(SinkSettings { faults: vec![later], ..SinkSettings::default() }).await;
+    let (world, endpoint) = (World::relayed(sink.address(), &[PRIVATE]).await, Endpoint::start(&[200]).await);
+    let before = world.send(json!({"to": "before@r.example"})).await;
+    world.settled(&before).await;
+    let (path, _) = made(&world, &endpoint.url(), &["sending"]).await;
+    assert_eq!(world.get(&path).await.json()["events"], json!(["sending"]));
+    let id = world.send(json!({"to": "later@r.example"})).await;
+    world.settled(&id).await;
+    let posts = endpoint.posts(2).await;
+    let told: Vec<_> = posts.iter().map(|post| (post.json()["type"].clone(), post.json()["data"]["email_id"].clone())).collect();
+    assert_eq!(told, vec![(json!("sending"), json!(id)); 2], "one for each attempt");
+    let kinds = async |id: &str| {
+        let log = world.get(&format!("/v1/logs?email_id={id}")).await.json();
+        log["data"].as_array().unwrap().iter().map(|entry| text(&entry["event"])).rev().collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&id).await, ["queued", "sending", "deferred", "sending", "delivered"]);
+    assert_eq!(kinds(&before).await, ["queued", "delivered"]);
+}
+
+#[tokio::test]
+async fn each_post_belongs_to_its_email_s_trace() {
+    let (world, endpoint) = (World::start_with(&[PRIVATE]).await, Endpoint::start(&[500, 200]).await);
+    let (path, _) = made(&world, &endpoint.url(), &["delivered"]).await;
+    let (trace, bearer) = ("4bf92f3577b34da6a3ce929d0e0e4736", format!("Bearer {KEY}"));
+    let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json"), ("traceparent", &traceparent)];
+    let body = crate::world::email(&json!({})).to_string().into_bytes();
+    let sent = world.server.connect().await.send_octets("POST", "/v1/send", &headers, body).await.unwrap();
+    assert_eq!(sent.status, 202, "{}", sent.json());
+    until(&world.database, "SELECT count(*) FROM webhook_attempts", "1").await;
+    world.database.execute("UPDATE webhook_deliveries SET due_at = now()").await;
+    ask(&world, "POST", &format!("{path}/test"), Value::Null).await;
+    let posts = endpoint.posts(3).await;
+    until(&world.database, "SELECT count(*) FROM webhook_attempts", "3").await;
+    let parts = |post: &endpoint::Post| post.header("traceparent").unwrap().split('-').map(str::to_owned).collect::<Vec<_>>();
+    let (of_email, of_test): (Vec<_>, Vec<_>) = posts.iter().partition(|post| post.json()["type"] == "delivered");
+    let (first, again, test) = (parts(of_email[0]), parts(of_email[1]), parts(of_test[0]));
+    assert_eq!((first[1].as_str(), again[1].as_str()), (trace, trace));
+    assert!(
+        first[2] != again[2] && ![&first[2], &again[2]].contains(&&"00f067aa0ba902b7".to_owned()),
+        "a part of its own: {first:?} {again:?}"
+    );
+    assert!(test[1] != trace && test[1].len() == 32 && test[2].len() == 16, "{test:?}");
+    let log = world.server.stop().await.log;
+    let lines: Vec<Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).filter(|line: &Value| line["message"] == "post").collect();
+    let told: Vec<_> =
+        lines.iter().filter(|line| line["trace_id"] == trace).map(|line| (line["status"].clone(), line["attempt"].clone())).collect();
+    assert_eq!((lines.len(), told), (3, vec![(json!(500), json!(1)), (json!(200), json!(2))]));
 }

@@ -80,6 +80,7 @@ impl Store {
         if let Ok(rows) = &written {
             self.email_counts.accepted.add(rows.len());
             self.wake.accepted();
+            self.webhook_wake.happened(acceptances.iter().map(|acceptance| acceptance.consented.tenant().as_uuid()));
         }
         written
     }

@@ -1,8 +1,9 @@
 //! Statements are planned once and used for long: what they read must not grow with the tables.
 
 use selfmx_auth::Principal;
-use selfmx_domain::{EmailFilter, EventPosition, LogFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile};
-use selfmx_storage::{Erasing, Lease, PoolSettings, Store};
+use selfmx_domain::{EmailFilter, EventPosition, LogFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile, WebhookSecret};
+use selfmx_storage::{Erasing, Lease, Place as Sealing, PoolSettings, Posted, Store};
+use selfmx_testing::OsEntropy;
 use tokio::time::timeout;
 
 use crate::place::{LONG, Place, accept, admin, new_tenant, permit, store, system, tenant, tenant_admin};
@@ -265,4 +266,66 @@ async fn claim_around(store: &Store, key: &Principal) {
     }
     let settlements: Vec<_> = leases.into_iter().map(delivered).collect();
     assert_eq!(store.queue_settle(&system(), &settlements).await.unwrap().len(), 1);
+}
+
+/// A look passes each webhook once, whatever waits for it; a lease and what came of it read what is leased.
+#[tokio::test]
+async fn what_is_read_for_webhooks_does_not_grow_with_what_waits_for_them() {
+    let (short, long) = (blocks_read_for_webhooks(1, 100).await, blocks_read_for_webhooks(100_000, 100).await);
+    assert!(long - short < 2_000, "{short} blocks were read where one delivery waited, {long} where 100,000 did");
+    let many = blocks_read_for_webhooks(1, 1_000).await;
+    assert!(many - short < 900 * 5 * 12, "{short} blocks were read among 100 webhooks, {many} among 1,000");
+}
+
+/// How much is read by five rounds of posting 16 events to a webhook for which so many wait, among so many others that wait for their next attempt.
+async fn blocks_read_for_webhooks(waiting: usize, others: usize) -> i64 {
+    let place = Place::new().await;
+    place
+        .database
+        .execute("ALTER TABLE webhook_deliveries SET (autovacuum_enabled = off); ALTER TABLE webhooks SET (autovacuum_enabled = off)")
+        .await;
+    let fill = format!(
+        "INSERT INTO webhooks (id, tenant_id, url, events, secret) SELECT md5(n::text)::uuid, gen_random_uuid(), 'http://h.example/', '{{queued}}', '' \
+         FROM generate_series(0, {others}) AS n; \
+         INSERT INTO webhook_deliveries (webhook_id, id, tenant_id, event_id, due_at) SELECT w.id, gen_random_uuid(), w.tenant_id, gen_random_uuid(), \
+         now() + interval '1 hour' FROM webhooks w WHERE w.id <> md5('0')::uuid; \
+         INSERT INTO webhook_deliveries (webhook_id, id, tenant_id, event_id, email_id) SELECT w.id, gen_random_uuid(), w.tenant_id, gen_random_uuid(), \
+         gen_random_uuid() FROM webhooks w, generate_series(1, {waiting} + 200) WHERE w.id = md5('0')::uuid"
+    );
+    place.database.execute(&fill).await;
+    let secret = WebhookSecret::generate(&OsEntropy);
+    let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
+    let busy = one.webhook_look(&system(), None).await.unwrap().due[0].id;
+    let at = Sealing { table: "webhooks", column: "secret", row: busy.as_uuid() };
+    let sealed = one.vault().seal(&OsEntropy, at, secret.reveal().as_bytes()).unwrap();
+    let hex: String = sealed.as_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    place.database.execute(&format!("UPDATE webhooks SET secret = decode('{hex}', 'hex') WHERE id = md5('0')::uuid")).await;
+    let before = webhook_blocks(&place).await;
+    for _ in 0..5 {
+        let due = one.webhook_look(&system(), None).await.unwrap().due;
+        assert_eq!(due.len(), 1);
+        let leases = one.webhook_lease(&system(), &[(busy, 16)], LONG).await.unwrap();
+        assert_eq!(leases.len(), 16);
+        let posted = Posted { accepted: true, gone: false, retry_after: None, status: Some(200), error: None, answer: None, took: LONG };
+        let settlements: Vec<_> = leases.into_iter().map(|lease| lease.settle(posted.clone())).collect();
+        assert_eq!(one.webhook_settle(&system(), &settlements).await.unwrap().recorded.len(), 16);
+    }
+    webhook_blocks(&place).await - before
+}
+
+/// Those who read report their counts at the latest when they end.
+async fn webhook_blocks(place: &Place) -> i64 {
+    place
+        .database
+        .execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'selfmx'",
+        )
+        .await;
+    let gone = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'selfmx'";
+    while place.ask(gone).await != "0" {}
+    place
+        .ask("SELECT sum(heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit) FROM pg_statio_user_tables WHERE relname LIKE 'webhook%'")
+        .await
+        .parse()
+        .unwrap()
 }

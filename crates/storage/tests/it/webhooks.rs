@@ -7,13 +7,13 @@ use selfmx_domain::{
     EmailId, NewWebhook, PageLimit, PageRequest, PageStart, Webhook, WebhookChange, WebhookEvent, WebhookEvents, WebhookFault, WebhookId,
     WebhookSecret, WebhookState,
 };
-use selfmx_storage::{Lease, Posted, Tidings, WebhookDelivery};
+use selfmx_storage::{Lease, Posted, Tidings, WebhookDelivery, WebhookSettled};
 use selfmx_testing::OsEntropy;
 
 use crate::place::{LONG, Place, accept, acceptance, admin, draft, permit, system, tenant_admin};
-use crate::settle::{bounced, delivered};
+use crate::settle::{bounced, deferred, delivered};
 
-const ALL: [WebhookEvent; 9] = WebhookEvent::ALL;
+const ALL: [WebhookEvent; 10] = WebhookEvent::ALL;
 
 fn wanted(kinds: &[WebhookEvent]) -> NewWebhook {
     NewWebhook {
@@ -30,7 +30,14 @@ async fn webhook(place: &Place, kinds: &[WebhookEvent]) -> (Webhook, WebhookSecr
 }
 
 async fn leased(place: &Place) -> Vec<Lease<WebhookDelivery>> {
-    place.store.webhook_lease(&system(), 100, LONG, None).await.unwrap()
+    leased_at_most(place, 100).await
+}
+
+/// Up to so many of each webhook's.
+async fn leased_at_most(place: &Place, each: u16) -> Vec<Lease<WebhookDelivery>> {
+    let due = place.store.webhook_look(&system(), None).await.unwrap().due;
+    let wanted: Vec<_> = due.into_iter().map(|due| (due.id, each)).collect();
+    place.store.webhook_lease(&system(), &wanted, LONG).await.unwrap()
 }
 
 fn answered(status: u16) -> Posted {
@@ -40,8 +47,12 @@ fn answered(status: u16) -> Posted {
     Posted { accepted, gone: status == 410, retry_after, status: Some(status), error: None, answer: Some("said".to_owned()), took }
 }
 
-async fn settled(place: &Place, lease: &Lease<WebhookDelivery>, status: u16) -> Option<Option<WebhookFault>> {
-    place.store.webhook_settle(&system(), lease, &answered(status)).await.unwrap()
+/// Whether it was recorded, and what of its webhook was found wrong.
+async fn settled(place: &Place, lease: Lease<WebhookDelivery>, status: u16) -> Option<Option<WebhookFault>> {
+    let (id, webhook) = (lease.work().id, lease.work().webhook_id);
+    let settled = place.store.webhook_settle(&system(), &[lease.settle(answered(status))]).await.unwrap();
+    let fault = settled.disabled.into_iter().find(|(disabled, _)| *disabled == webhook).map(|(_, fault)| fault);
+    settled.recorded.contains(&id).then_some(fault)
 }
 
 async fn state(place: &Place, id: WebhookId) -> WebhookState {
@@ -88,7 +99,7 @@ async fn secrets_lie_sealed_and_a_rotated_one_signs_until_its_grace_ends() {
         let work = lease.work();
         assert_eq!(work.tidings, Tidings::Test);
         let both = (work.secret.reveal().to_owned(), work.previous_secret.as_ref().map(|secret| secret.reveal().to_owned()));
-        assert_eq!(settled(&place, &lease, 200).await, Some(None));
+        assert_eq!(settled(&place, lease, 200).await, Some(None));
         both
     };
     assert_eq!(secrets().await, (first.reveal().to_owned(), None));
@@ -127,6 +138,7 @@ async fn what_happens_is_queued_in_the_same_commit_for_those_who_want_it() {
     told.sort();
     let mut expected = [
         (all.id, "queued -"),
+        (all.id, "sending -"),
         (all.id, "delivered a@y.example"),
         (all.id, "bounced gone@y.example"),
         (bounces.id, "bounced gone@y.example"),
@@ -155,22 +167,77 @@ async fn where_the_commit_fails_nothing_is_told() {
 }
 
 #[tokio::test]
-async fn a_webhook_with_a_backlog_holds_no_more_than_its_share() {
+async fn of_each_webhook_the_first_are_leased_and_no_more_than_are_asked_for() {
     let place = Place::new().await;
     let (busy, _) = webhook(&place, &ALL).await;
-    place.accept_many(20).await;
+    let first = place.accept_many(20).await;
     let (other, _) = webhook(&place, &ALL).await;
     place.accept_many(1).await;
-    let first = leased(&place).await;
     let of = |leases: &[Lease<WebhookDelivery>], id| leases.iter().filter(|lease| lease.work().webhook_id == id).count();
-    assert_eq!((of(&first, busy.id), of(&first, other.id)), (4, 1));
-    assert!(leased(&place).await.is_empty(), "what is on its way counts");
-    assert_eq!(settled(&place, &first[0], 500).await, Some(None));
-    assert_eq!(leased(&place).await.len(), 1);
-    // Each endpoint's first comes before any second.
-    place.database.execute("UPDATE webhook_deliveries SET due_at = now(), lease_token = NULL WHERE due_at IS NOT NULL").await;
-    let two = place.store.webhook_lease(&system(), 2, LONG, None).await.unwrap();
-    assert_eq!((of(&two, busy.id), of(&two, other.id)), (1, 1));
+    let leases = leased_at_most(&place, 3).await;
+    assert_eq!((of(&leases, busy.id), of(&leases, other.id)), (3, 1));
+    let again = leased_at_most(&place, 100).await;
+    assert_eq!((of(&again, busy.id), of(&again, other.id)), (18, 0), "what is leased is nobody else's");
+    let told: Vec<_> = leases.iter().filter(|lease| lease.work().webhook_id == busy.id).map(email).collect();
+    assert!(told.iter().all(|email| first[..3].contains(email)), "{told:?} of {first:?}");
+    // What has just failed is not due, and its webhook is not looked at again before it is.
+    for lease in leases.into_iter().chain(again) {
+        assert_eq!(settled(&place, lease, 500).await, Some(None));
+    }
+    assert!(place.store.webhook_look(&system(), None).await.unwrap().due.is_empty());
+    place.database.execute("UPDATE webhook_deliveries SET due_at = now()").await;
+    assert!(place.store.webhook_look(&system(), None).await.unwrap().due.iter().all(|due| due.failing));
+}
+
+fn email(lease: &Lease<WebhookDelivery>) -> EmailId {
+    let Tidings::Happened(happened) = &lease.work().tidings else { panic!("{lease:?}") };
+    happened.email_id
+}
+
+/// Those that wait for their next attempt, that are switched off or gone, lie before the one that has something due.
+#[tokio::test]
+async fn however_many_webhooks_wait_each_gets_its_turn() {
+    let place = Place::new().await;
+    let fill = "INSERT INTO webhooks (id, tenant_id, url, events, secret, active) SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, \
+        tenant_id, url, events, secret, n % 3 > 0 FROM webhooks, generate_series(1, 2500) AS n; \
+        INSERT INTO webhook_deliveries (webhook_id, id, tenant_id, event_id, due_at) SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, \
+        gen_random_uuid(), w.tenant_id, gen_random_uuid(), CASE WHEN n % 3 = 1 THEN now() + interval '1 hour' ELSE now() END \
+        FROM webhooks w, generate_series(1, 2500) AS n WHERE w.id::text LIKE '00000000%' AND lpad(n::text, 12, '0') = right(w.id::text, 12); \
+        DELETE FROM webhooks w USING generate_series(2, 2500, 3) AS n WHERE w.id::text = '00000000-0000-7000-8000-' || lpad(n::text, 12, '0')";
+    let (last, _) = webhook(&place, &ALL).await;
+    place.accept_many(1).await;
+    place.database.execute(fill).await;
+    let (mut after, mut looks, mut due) = (None, 0, Vec::new());
+    loop {
+        let look = place.store.webhook_look(&system(), after).await.unwrap();
+        (after, looks) = (look.after, looks + 1);
+        due.extend(look.due.into_iter().map(|due| due.id));
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((due, looks), (vec![last.id], 3));
+}
+
+#[tokio::test]
+async fn many_results_are_one_commit_and_the_last_of_them_is_how_a_webhook_stands() {
+    let place = Place::new().await;
+    let (hook, _) = webhook(&place, &[WebhookEvent::Queued]).await;
+    place.accept_many(6).await;
+    let failing = async || place.ask("SELECT count(failing_since) FROM webhooks").await;
+    for (statuses, expected) in [([200, 500], "1"), ([500, 200], "0")] {
+        let leases = leased_at_most(&place, 2).await;
+        let settlements: Vec<_> = leases.into_iter().zip(statuses).map(|(lease, status)| lease.settle(answered(status))).collect();
+        let settled = place.store.webhook_settle(&system(), &settlements).await.unwrap();
+        assert_eq!((settled.recorded.len(), settled.disabled.len(), failing().await.as_str()), (2, 0, expected), "{statuses:?}");
+        let again = place.store.webhook_settle(&system(), &settlements).await.unwrap();
+        assert_eq!(again, WebhookSettled::default(), "once");
+    }
+    let leases = leased_at_most(&place, 2).await;
+    let settlements: Vec<_> = leases.into_iter().zip([410, 200]).map(|(lease, status)| lease.settle(answered(status))).collect();
+    let settled = place.store.webhook_settle(&system(), &settlements).await.unwrap();
+    assert_eq!(settled.disabled, [(hook.id, WebhookFault::Gone)]);
+    assert_eq!(place.ask("SELECT count(*) FROM webhook_attempts").await, "6");
 }
 
 #[tokio::test]
@@ -181,10 +248,9 @@ async fn a_stale_worker_records_nothing() {
     let stale = leased(&place).await.remove(0);
     place.database.execute("UPDATE webhook_deliveries SET due_at = now()").await;
     let fresh = leased(&place).await.remove(0);
-    assert_eq!(settled(&place, &stale, 410).await, None);
+    assert_eq!(settled(&place, stale, 410).await, None);
     assert_eq!(state(&place, hook.id).await, WebhookState::Active);
-    assert_eq!(settled(&place, &fresh, 204).await, Some(None));
-    assert_eq!(settled(&place, &fresh, 204).await, None, "a lease is used once");
+    assert_eq!(settled(&place, fresh, 204).await, Some(None));
     assert_eq!(place.ask("SELECT string_agg(attempt || ' ' || status, ',') FROM webhook_attempts").await, "1 204");
 }
 
@@ -195,7 +261,7 @@ async fn each_attempt_is_told_of_and_an_event_can_be_replayed() {
     place.accept_many(1).await;
     for status in [500, 200] {
         let lease = leased(&place).await.remove(0);
-        assert_eq!(settled(&place, &lease, status).await, Some(None));
+        assert_eq!(settled(&place, lease, status).await, Some(None));
         place.database.execute("UPDATE webhook_deliveries SET due_at = now() WHERE due_at IS NOT NULL").await;
     }
     assert!(leased(&place).await.is_empty());
@@ -221,7 +287,7 @@ async fn whoever_is_gone_or_fails_for_five_days_is_disabled_until_somebody_says_
     let attempt = async |status| {
         place.accept_many(1).await;
         let lease = leased(&place).await.remove(0);
-        settled(&place, &lease, status).await
+        settled(&place, lease, status).await
     };
     assert_eq!(attempt(410).await, Some(Some(WebhookFault::Gone)));
     assert!(matches!(state(&place, hook.id).await, WebhookState::Disabled { fault: WebhookFault::Gone, .. }));
@@ -247,7 +313,7 @@ async fn what_nobody_needs_any_more_goes_step_by_step_and_nothing_else() {
         place.store.webhook_test(&write, id).await.unwrap().unwrap();
     }
     let one = leased(&place).await.into_iter().find(|lease| lease.work().webhook_id == kept.id).unwrap();
-    assert_eq!(settled(&place, &one, 200).await, Some(None));
+    assert_eq!(settled(&place, one, 200).await, Some(None));
     let inactive = WebhookChange { active: Some(false), ..WebhookChange::default() };
     place.store.webhook_update(&write, off.id, &inactive).await.unwrap().unwrap();
     assert!(place.store.webhook_delete(&write, gone.id).await.unwrap());
@@ -269,4 +335,35 @@ async fn what_nobody_needs_any_more_goes_step_by_step_and_nothing_else() {
     }
     assert_eq!(told().await, ("pending".to_owned(), "0 0".to_owned()));
     assert_eq!(place.store.webhooks_forget(&system(), 1, 30).await.unwrap(), 0);
+}
+
+/// An attempt is told of where somebody asks for it: once, however often it is leased, and nowhere else.
+#[tokio::test]
+async fn that_an_attempt_begins_is_told_once_to_those_who_ask_for_it() {
+    let place = Place::new().await;
+    let told = "SELECT coalesce(string_agg(kind || ' ' || attempt, ',' ORDER BY attempt, id), '') FROM events WHERE kind = 'sending'";
+    let tenant = place.tenant().await;
+    accept(&place.store, &tenant_admin(tenant).permit().unwrap(), |_| {}).await;
+    let (hook, _) = webhook(&place, &[WebhookEvent::Sending]).await;
+    place.accept_many(1).await;
+    let mails = place.lease(2).await;
+    assert_eq!(place.ask(told).await, "sending 1", "the other tenant has asked for nothing");
+    place.store.queue_release(&system(), mails).await.unwrap();
+    let mails = place.lease(2).await;
+    assert_eq!(place.ask(told).await, "sending 1", "what was given back unbegun begins once");
+    let settlements: Vec<_> = mails.into_iter().map(deferred).collect();
+    place.store.queue_settle(&system(), &settlements).await.unwrap();
+    place.database.execute("UPDATE queue SET due_at = now()").await;
+    let mails = place.lease(2).await;
+    assert_eq!(place.ask(told).await, "sending 1,sending 2");
+    let kinds: Vec<_> = leased(&place).await.iter().map(|lease| (lease.work().webhook_id, kind(lease, email(lease)))).collect();
+    assert_eq!(kinds, vec![(hook.id, "sending -".to_owned()); 2]);
+    let off = WebhookChange { active: Some(false), ..WebhookChange::default() };
+    place.store.webhook_update(&admin().permit().unwrap(), hook.id, &off).await.unwrap().unwrap();
+    let settlements: Vec<_> = mails.into_iter().map(deferred).collect();
+    place.store.queue_settle(&system(), &settlements).await.unwrap();
+    place.database.execute("UPDATE queue SET due_at = now()").await;
+    place.lease(2).await;
+    assert_eq!(place.ask(told).await, "sending 1,sending 2", "nobody asks any more");
+    assert_eq!(place.ask("SELECT count(*) FROM events WHERE substr(id::text, 15, 1) <> '7' OR abs(extract(epoch FROM at) * 1000 - ('x' || lpad(replace(left(id::text, 13), '-', ''), 16, '0'))::bit(64)::bigint) > 60000").await, "0");
 }

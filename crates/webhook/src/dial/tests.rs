@@ -59,6 +59,13 @@ async fn a_name_that_changes_its_mind_leads_to_nothing_inside() {
     }
     assert_eq!(network.dialled.lock().unwrap().len(), 1);
     assert!(!saw_a_connection(&listener).await);
+    // Whoever may go anywhere is led inside by the same answers.
+    network.answers.lock().unwrap().extend([Ok(at(&["9.9.9.9"])), Ok(at(&["127.0.0.1"]))]);
+    for _ in 0..2 {
+        assert!(connect(&network, Reach::Anywhere, &url, soon()).await.is_ok());
+        assert!(saw_a_connection(&listener).await);
+    }
+    assert_eq!(network.dialled.lock().unwrap()[1..], at(&["9.9.9.9", "127.0.0.1"]));
 }
 
 #[tokio::test]

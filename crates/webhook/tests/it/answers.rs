@@ -33,6 +33,9 @@ async fn no_redirect_is_followed() {
         assert_eq!(answer.outcome(), PostOutcome::Failed { retry_after: None });
     }
     assert_eq!(inside.seen(|seen| seen.connections), 0);
+    // It would have been there.
+    assert_eq!(post(anywhere(), &inside.url("http", "127.0.0.1")).await.unwrap().status, 200);
+    assert_eq!(inside.seen(|seen| seen.connections), 1);
 }
 
 #[tokio::test]

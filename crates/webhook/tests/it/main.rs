@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
 mod answers;
+mod kept;
 mod reach;
 mod requests;
 mod support;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use selfmx_domain::{EventId, Reach, WebhookSecret};
+use selfmx_domain::{EventId, Reach, WebhookId, WebhookSecret};
 use selfmx_testing::Certificate;
 use selfmx_webhook::{Answer, Post, PostError, Poster, PosterSettings};
 use time::OffsetDateTime;
@@ -28,6 +28,8 @@ pub(crate) enum Act {
     Repeat(Vec<u8>, Vec<u8>, usize),
     /// Says this and then nothing more, without closing.
     Hang(Vec<u8>),
+    /// Says this to each request that comes over a connection.
+    Keep(Vec<u8>),
 }
 
 impl Act {
@@ -42,6 +44,8 @@ impl Act {
 pub(crate) struct Seen {
     /// How many connections there were.
     pub(crate) connections: usize,
+    /// How many of them are open.
+    pub(crate) open: usize,
     /// Each whole request, as it came.
     pub(crate) requests: Vec<String>,
     /// How many octets it could say.
@@ -73,7 +77,11 @@ impl Endpoint {
         tokio::spawn(async move {
             loop {
                 let (tcp, _) = listener.accept().await.unwrap();
-                for_task.lock().unwrap().connections += 1;
+                {
+                    let mut seen = for_task.lock().unwrap();
+                    seen.connections += 1;
+                    seen.open += 1;
+                }
                 let (act, tls, seen) = (act.clone(), tls.clone(), Arc::clone(&for_task));
                 tokio::spawn(async move {
                     match tls {
@@ -84,6 +92,7 @@ impl Endpoint {
                         }
                         None => serve(tcp, act, &seen).await,
                     }
+                    seen.lock().unwrap().open -= 1;
                 });
             }
         });
@@ -95,6 +104,16 @@ impl Endpoint {
         format!("{scheme}://{host}:{}/hook?x=1", self.address.port())
     }
 
+    /// Waits until so many connections, and no fewer, are closed.
+    pub(crate) async fn closed(&self, count: usize) {
+        let closed = async {
+            while self.seen(|seen| seen.connections - seen.open) < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), closed).await.unwrap();
+    }
+
     /// What it has seen so far.
     pub(crate) fn seen<T>(&self, look: impl Fn(&Seen) -> T) -> T {
         look(&self.seen.lock().unwrap())
@@ -102,17 +121,22 @@ impl Endpoint {
 }
 
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, act: Act, seen: &Mutex<Seen>) {
+    while served(&mut stream, &act, seen).await {}
+}
+
+/// Serves one request, and tells whether another may follow.
+async fn served(mut stream: impl AsyncRead + AsyncWrite + Unpin, act: &Act, seen: &Mutex<Seen>) -> bool {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     while !request.ends_with(BODY.as_bytes()) {
         match stream.read(&mut buffer).await {
             Ok(read @ 1..) => request.extend(buffer.iter().take(read)),
-            _ => return,
+            _ => return false,
         }
     }
     seen.lock().unwrap().requests.push(String::from_utf8(request).unwrap());
-    let (first, again, times) = match &act {
-        Act::Say(octets) | Act::Hang(octets) => (octets.clone(), Vec::new(), 0),
+    let (first, again, times) = match act {
+        Act::Say(octets) | Act::Hang(octets) | Act::Keep(octets) => (octets.clone(), Vec::new(), 0),
         Act::Repeat(first, again, times) => (first.clone(), again.clone(), *times),
     };
     let _ = stream.write_all(&first).await;
@@ -126,9 +150,13 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, act: Act, seen: 
     if matches!(act, Act::Hang(_)) {
         // Until the other side has had enough.
         let _ = stream.read(&mut buffer).await;
-        return;
+        return false;
+    }
+    if matches!(act, Act::Keep(_)) {
+        return true;
     }
     let _ = stream.shutdown().await;
+    false
 }
 
 /// Settings that reach any address, within two seconds.
@@ -141,10 +169,26 @@ pub(crate) fn secrets() -> [WebhookSecret; 2] {
     ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="].map(|text| text.parse().unwrap())
 }
 
+/// The trace of all posts.
+pub(crate) const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// The webhook of all posts that say no other.
+pub(crate) const WEBHOOK: &str = "wh_01h455vb4pex5vsknk084sn02q";
+
 /// Posts once, signed with both secrets.
 pub(crate) async fn post(settings: PosterSettings, url: &str) -> Result<Answer, PostError> {
     let [secret, previous] = secrets();
-    let event: EventId = "evt_01h455vb4pex5vsknk084sn02q".parse().unwrap();
-    let post = Post { url: &url.parse().unwrap(), event, at: AT, body: BODY.into(), secret: &secret, previous_secret: Some(&previous) };
-    Poster::new(&settings).unwrap().post(&post).await
+    post_by(&Poster::new(&settings).unwrap(), WEBHOOK, url, (&secret, Some(&previous))).await
+}
+
+/// Posts once for this webhook.
+pub(crate) async fn post_by(
+    poster: &Poster,
+    webhook: &str,
+    url: &str,
+    (secret, previous_secret): (&WebhookSecret, Option<&WebhookSecret>),
+) -> Result<Answer, PostError> {
+    let (webhook, event): (WebhookId, EventId) = (webhook.parse().unwrap(), "evt_01h455vb4pex5vsknk084sn02q".parse().unwrap());
+    let url = url.parse().unwrap();
+    poster.post(&Post { webhook, url: &url, event, at: AT, body: BODY.into(), secret, previous_secret, traceparent: TRACE }).await
 }

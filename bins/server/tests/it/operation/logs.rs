@@ -1,6 +1,6 @@
 //! The log: JSON lines that tell what happened, and neither secrets nor what mail says nor to whom.
 
-use selfmx_testing::{Fault, Phase, Sink, SinkSettings};
+use selfmx_testing::{Fault, Phase, Receiver, Sink, SinkSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -14,9 +14,13 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// The fields that the documentation says the lines with this message have, beside those that all have.
-const FIELDS: [(&str, &[&str]); 2] = [
+const FIELDS: [(&str, &[&str]); 3] = [
     ("request", &["method", "route", "status", "duration_us", "client", "request_id", "trace_id", "key_id", "span"]),
     ("attempt", &["email_id", "tenant_id", "trace_id", "delivered", "deferred", "bounced", "failed", "held", "duration_ms"]),
+    (
+        "post",
+        &["webhook_id", "tenant_id", "delivery_id", "event_id", "email_id", "trace_id", "attempt", "accepted", "status", "duration_ms"],
+    ),
 ];
 
 fn lines(log: &str) -> Vec<Value> {
@@ -166,10 +170,13 @@ fn documented() -> Vec<String> {
 #[tokio::test]
 async fn lines_have_the_fields_that_are_documented_and_no_others() {
     let sink = Sink::well_behaved().await;
-    let world = World::relayed(sink.address(), &[("LOG_LEVEL", "debug")]).await;
+    let world = World::relayed(sink.address(), &[("LOG_LEVEL", "debug"), ("WEBHOOK_ALLOW_PRIVATE", "true")]).await;
+    let wanted = json!({"url": Receiver::start(|_| Some(200)).await.url(), "events": ["queued"]});
+    assert_eq!(world.post("/v1/webhooks", &wanted).await.status, 201);
     everything(&world, KEY).await;
     sink.wait_for(1).await;
     world.server.logged("\"attempt\"").await;
+    world.server.logged("\"post\"").await;
     let (ended, documented) = (world.server.stop().await, documented());
     for line in lines(&ended.log) {
         let names: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use selfmx_testing::standard_webhooks::Signed;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -103,6 +104,12 @@ impl Post {
 
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The post as a verifier takes it, with the names that Standard Webhooks has.
+    pub(crate) fn signed<'a>(&'a self, secret: &'a str) -> Signed<'a> {
+        let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+        Signed { secret, headers: names.map(|name| (name, self.header(name).unwrap())).to_vec(), body: &self.body }
     }
 
     pub(crate) fn plain_signature(&self) -> &str {
