@@ -1,6 +1,7 @@
 //! `/v1/webhooks`: made, told, signed, tried again, replayed; each tenant's own.
 
 pub(crate) mod endpoint;
+mod ends;
 mod guard;
 mod verified;
 

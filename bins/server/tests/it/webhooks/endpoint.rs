@@ -92,7 +92,8 @@ async fn serve(tcp: TcpStream, seen: &Mutex<State>, statuses: &[u16], changed: &
         state.posts.push(Post { headers, body });
         statuses.get(state.posts.len() - 1).or(statuses.last()).copied().unwrap()
     };
-    let answer = format!("HTTP/1.1 {status} x\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi");
+    let asked = if status == 429 { "retry-after: 600\r\n" } else { "" };
+    let answer = format!("HTTP/1.1 {status} x\r\nlocation: http://127.0.0.1:1/\r\n{asked}content-length: 2\r\nconnection: close\r\n\r\nhi");
     let _ = stream.get_mut().write_all(answer.as_bytes()).await;
     changed.send_replace(());
 }
