@@ -1,12 +1,17 @@
-//! What the server writes behind its requests: when keys were used, and how many requests there were.
+//! What the server writes behind its requests: when keys were used, how many requests there were, and which mail was opened and followed.
 
 use std::time::Duration;
 
+use selfmx_auth::System;
 use selfmx_storage::{Store, WhichUses};
 use tokio_util::sync::CancellationToken;
 
 /// What was counted in between is lost where the process is killed.
 const BETWEEN_WRITES: Duration = Duration::from_secs(5);
+
+/// Opens and clicks that come together share a commit.
+const GATHERED: Duration = Duration::from_millis(250);
+const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
 /// Writes when keys were last used and how many requests tenants made, now and then and at the end; never on the path of a request.
 pub(crate) async fn write(store: Store, stop: CancellationToken) {
@@ -24,5 +29,32 @@ pub(crate) async fn write(store: Store, stop: CancellationToken) {
         if which == WhichUses::All {
             return;
         }
+    }
+}
+
+/// Records opens and clicks soon after they come, those of a moment together, and at the end all that there are.
+pub(crate) async fn record_tracked(store: Store, system: System, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = store.tracked_arrived() => wait(GATHERED, &stop).await,
+        }
+        while let Err(error) = store.tracked_write(&system).await {
+            tracing::warn!(error = %error, "opens and clicks could not be recorded");
+            if stop.is_cancelled() {
+                return;
+            }
+            wait(AFTER_A_FAILURE, &stop).await;
+        }
+        if stop.is_cancelled() {
+            return;
+        }
+    }
+}
+
+async fn wait(time: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(time) => {}
     }
 }

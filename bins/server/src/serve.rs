@@ -9,7 +9,7 @@ use selfmx_app::{App, Parts};
 use selfmx_auth::System;
 use selfmx_domain::{Clock, Entropy, Limits};
 use selfmx_http::HttpSettings;
-use selfmx_mail::{Capture, Relay, RelaySettings, Transport};
+use selfmx_mail::{Capture, Relay, RelaySettings, Tracker, Transport};
 use selfmx_storage::{DatabaseAddress, Store};
 use selfmx_webhook::{Poster, PosterSettings};
 use selfmx_worker::{Routes, WebhookSettings, WebhookWorker, Worker};
@@ -69,10 +69,12 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
     let poster = Poster::new(&PosterSettings { reach: settings.webhook_reach, ..PosterSettings::default() })?;
     let webhooks = WebhookWorker::new(store.clone(), system, poster, Arc::clone(&entropy), WebhookSettings::default());
     let limits = Limits::default();
+    let tracker = Tracker::new(settings.public_url, store.vault().derived(Tracker::KEYS).map_err(selfmx_storage::Error::from)?);
     let parts = Parts {
         store: store.clone(),
         relay: relay.clone(),
         signer: settings.signer,
+        tracker,
         terms: settings.terms,
         environment_key: settings.api_key,
         limits,
@@ -113,8 +115,11 @@ fn begin(
         let (store, heard) = (store.clone(), stop.clone());
         tasks.spawn(background::keep(name, stop.clone(), move || upkeep.run(store.clone(), system, heard.clone())));
     }
+    let (behind, heard) = (store.clone(), stop.clone());
+    tasks.spawn(background::keep("writing behind", stop.clone(), move || behind::write(behind.clone(), heard.clone())));
     let (store, heard) = (store.clone(), stop.clone());
-    tasks.spawn(background::keep("writing behind", stop.clone(), move || behind::write(store.clone(), heard.clone())));
+    let recording = move || behind::record_tracked(store.clone(), system, heard.clone());
+    tasks.spawn(background::keep("recording opens and clicks", stop.clone(), recording));
 }
 
 /// Serves and delivers until a signal, or until delivery breaks down; then drains, until all is done, the time is up, or a signal more.
@@ -192,6 +197,7 @@ mod tests {
             store: store.clone(),
             relay: None,
             signer: None,
+            tracker: Tracker::new(None, [[0_u8; 32]]),
             terms: terms.clone(),
             environment_key: None,
             limits: Limits::default(),

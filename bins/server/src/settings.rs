@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 use selfmx_auth::Secret;
-use selfmx_domain::{Domain, Rate, RateLimit, RetryPolicy};
+use selfmx_domain::{Domain, PublicUrl, Rate, RateLimit, RetryPolicy};
 use selfmx_http::{CorsOrigins, HttpSettings};
 use selfmx_mail::{Credentials, Reach, RelaySettings, RelayTerms, Security, Signer, Verification};
 use selfmx_storage::{DatabaseAddress, Error as StorageError, PoolSettings};
@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) failures_per_minute: u32,
     pub(crate) door: Door,
     pub(crate) relay: Option<RelaySettings>,
+    /// Under which URL the world reaches the server, which links in tracked mail begin with; none: mail is not tracked.
+    pub(crate) public_url: Option<PublicUrl>,
     /// What has to be shown for the metrics, if anything has to.
     pub(crate) metrics_token: Option<Secret>,
     /// Which addresses events may be posted to.
@@ -102,6 +104,7 @@ impl Settings {
         let store = StoreSettings::read(environment)?;
         Ok(Self {
             api_key: environment.read_secret("API_KEY", Secret::chosen)?,
+            public_url: environment.read("PUBLIC_URL", PublicUrl::ALLOWED, |text| text.parse().ok())?,
             webhook_reach: reach(environment, "WEBHOOK_ALLOW_PRIVATE")?,
             metrics_token: environment.read_secret("METRICS_TOKEN", Secret::chosen)?,
             usual_rate: usual_rate(environment)?,
@@ -300,6 +303,8 @@ mod tests {
             (vec![("SMTP_HOST", "h:587")], "SMTP_HOST=h:587 is not allowed: a host name or an IP address"),
             (vec![("TENANT_SMTP_ALLOW_PRIVATE", "1")], "TENANT_SMTP_ALLOW_PRIVATE=1 is not allowed: true or false"),
             (vec![("SMTP_PORT", "smtp")], "SMTP_PORT=smtp is not allowed"),
+            (vec![("PUBLIC_URL", "mail.example")], "PUBLIC_URL=mail.example is not allowed: an http or https URL such as"),
+            (vec![("PUBLIC_URL", "https://mail.example/?a")], "without user, query and fragment"),
             (vec![("TLS_CERT", "c.pem")], "TLS_CERT is set without TLS_KEY"),
             (vec![("CORS_ORIGINS", "https://a.example,b.example")], "CORS_ORIGINS="),
             (vec![("TRUSTED_PROXIES", "10.0.0.0/33")], "TRUSTED_PROXIES=10.0.0.0/33"),

@@ -19,6 +19,7 @@ struct Told {
     durable: bool,
     queue_depth: u64,
     queue_lag: Option<Duration>,
+    untracked: bool,
 }
 
 /// Whether all is well.
@@ -96,6 +97,9 @@ impl App {
         if told.as_ref().is_some_and(|told| !told.durable) {
             warnings.push("the database runs with fsync or full_page_writes off: accepted mail may be lost in a crash");
         }
+        if told.as_ref().is_some_and(|told| told.untracked) {
+            warnings.push("a tenant's mail is to be tracked and is not: PUBLIC_URL is not set");
+        }
         let database = if told.is_some() { "ok" } else { "unreachable" };
         let status = if told.is_some() && warnings.is_empty() { HealthStatus::Ok } else { HealthStatus::Degraded };
         let (queue_depth, queue_lag) = told.map_or((None, None), |told| (Some(told.queue_depth), told.queue_lag));
@@ -108,7 +112,7 @@ impl App {
     async fn told(&self) -> Option<Told> {
         let durable = self.store.durability().await.ok()?.holds();
         let queue_depth = self.store.queue_depth().await.ok()?;
-        Some(Told { durable, queue_depth, queue_lag: self.store.queue_lag().await.ok() })
+        Some(Told { durable, queue_depth, queue_lag: self.store.queue_lag().await.ok(), untracked: self.untracked().await })
     }
 
     /// Whether the server should get requests.

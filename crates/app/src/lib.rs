@@ -31,6 +31,7 @@ mod template_cache;
 mod template_render;
 mod templates;
 mod tenants;
+mod tracking;
 mod usage;
 mod webhooks;
 
@@ -39,7 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use selfmx_auth::{ApiKey, Digest, Secret};
 use selfmx_domain::{Clock, Entropy, Limits, RateLimit, Reach};
-use selfmx_mail::{Relay, RelayTerms, Signer};
+use selfmx_mail::{Relay, RelayTerms, Signer, Tracker};
 use selfmx_storage::Store;
 
 use self::event_stream::Streams;
@@ -70,6 +71,8 @@ pub struct Parts {
     pub relay: Option<Arc<Relay>>,
     /// What signs mail that no tenant's own key signs; `None`: nothing does.
     pub signer: Option<Signer>,
+    /// What tracks mail.
+    pub tracker: Tracker,
     /// On what terms tenants' own relays are used.
     pub terms: RelayTerms,
     /// The key that the operator set.
@@ -95,6 +98,7 @@ pub struct App {
     store: Store,
     relay: Option<Arc<Relay>>,
     signers: Signers,
+    tracker: Arc<Tracker>,
     terms: RelayTerms,
     environment_key: Option<(Digest, ApiKey)>,
     limits: Limits,
@@ -122,6 +126,7 @@ impl App {
             store: parts.store,
             relay: parts.relay,
             signers: Signers::new(parts.signer),
+            tracker: Arc::new(parts.tracker),
             terms: parts.terms,
             environment_key,
             limits: parts.limits,

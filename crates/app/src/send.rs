@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use selfmx_auth::{Consented, Permit, Unrecognised, needs};
 use selfmx_domain::{EmailId, Idempotency};
-use selfmx_mail::{Identity, Signer, compose};
+use selfmx_mail::{Identity, Signer, Tracks, compose, compose_tracked};
 pub use selfmx_storage::Accepted as AcceptedEmail;
 use selfmx_storage::{Acceptance, Error as StoreError};
 
@@ -54,7 +54,8 @@ impl App {
         let identity = Identity { id: EmailId::generate(&*self.clock, &*self.entropy), date: self.clock.now() };
         let consented = permit.consent(draft, template)?;
         let signer = self.signer(permit, consented.draft().from().address().domain()).await?;
-        Ok(Prepared { consented, identity, signer, idempotency })
+        let tracks = self.tracks(permit, consented.draft(), identity.id);
+        Ok(Prepared { consented, identity, tracks, signer, idempotency })
     }
 }
 
@@ -62,6 +63,7 @@ impl App {
 pub(crate) struct Prepared {
     consented: Consented,
     identity: Identity,
+    tracks: Option<Tracks>,
     signer: Option<Arc<Signer>>,
     idempotency: Option<Idempotency>,
 }
@@ -79,8 +81,12 @@ impl Prepared {
 
     /// Composes and signs it.
     pub(crate) fn composed(self) -> Result<Acceptance, Error> {
-        let Self { consented, identity, signer, idempotency } = self;
-        let message = compose(consented.draft(), &identity).map_err(broken)?;
+        let Self { consented, identity, tracks, signer, idempotency } = self;
+        let message = match tracks {
+            Some(tracks) => compose_tracked(consented.draft(), &identity, &tracks),
+            None => compose(consented.draft(), &identity),
+        };
+        let message = message.map_err(broken)?;
         let message = match signer {
             Some(signer) => signer.sign(message, identity.date).map_err(broken)?,
             None => message,

@@ -1,7 +1,7 @@
 //! Tenants: create, list, find, change, suspend, resume, delete; for the platform alone.
 
 use selfmx_auth::{PlatformPermit, needs};
-use selfmx_domain::{NewTenant, Page, PageRequest, Problem, RelayHost, Tenant, TenantChange, TenantId};
+use selfmx_domain::{NewTenant, Page, PageRequest, Problem, RelayHost, Tenant, TenantChange, TenantId, Tracking};
 
 use crate::{App, Error};
 
@@ -10,9 +10,11 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::Denied`] where the key may not do that any more, [`Error::Invalid`] where its relay may not be connected to.
+    /// [`Error::Denied`] where the key may not do that any more, [`Error::Invalid`] where its relay may not be connected to, or its mail cannot be
+    /// tracked.
     pub async fn tenant_create(&self, permit: &PlatformPermit<needs::All>, wanted: NewTenant) -> Result<Tenant, Error> {
         self.dialled(wanted.profile.relay.as_ref().map(|relay| &relay.host))?;
+        self.trackable(wanted.profile.tracking)?;
         Ok(self.store.tenant_create(permit, &wanted).await?)
     }
 
@@ -20,10 +22,11 @@ impl App {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] where there is none, [`Error::Invalid`] where the members would not fit together or its relay may not be
-    /// connected to.
+    /// [`Error::NotFound`] where there is none, [`Error::Invalid`] where the members would not fit together its relay may not be
+    /// connected to, or its mail cannot be tracked.
     pub async fn tenant_update(&self, permit: &PlatformPermit<needs::All>, id: TenantId, change: TenantChange) -> Result<Tenant, Error> {
         self.dialled(change.relay.as_set().and_then(|relay| relay.host.as_ref()))?;
+        self.trackable(change.tracking.apply(Tracking::default()))?;
         let updated = self.store.tenant_update(permit, id, change).await?;
         self.signers.forget(id);
         updated.ok_or(Error::NotFound)

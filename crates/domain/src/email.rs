@@ -89,6 +89,8 @@ pub struct EmailEvent {
     pub response: Option<String>,
     /// Which attempt it was; 0 before the first.
     pub attempt: u32,
+    /// Where the link leads that was followed.
+    pub url: Option<String>,
 }
 
 /// What can happen to an email.
@@ -114,11 +116,15 @@ pub enum EventKind {
     Rescheduled,
     /// Somebody complained of it.
     Complained,
+    /// Its pictures were fetched.
+    Opened,
+    /// A link of it was followed.
+    Clicked,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Queued,
         Self::Sending,
         Self::Deferred,
@@ -129,6 +135,8 @@ impl EventKind {
         Self::Canceled,
         Self::Rescheduled,
         Self::Complained,
+        Self::Opened,
+        Self::Clicked,
     ];
 
     /// The kind as answers write it.
@@ -145,6 +153,8 @@ impl EventKind {
             Self::Canceled => "canceled",
             Self::Rescheduled => "rescheduled",
             Self::Complained => "complained",
+            Self::Opened => "opened",
+            Self::Clicked => "clicked",
         }
     }
 }
@@ -153,12 +163,9 @@ impl std::str::FromStr for EventKind {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(Problem::NotOneOf(
-                "one of: queued, sending, deferred, delivered, bounced, failed, suppressed, canceled, rescheduled, complained",
-            ))
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(Problem::NotOneOf(
+            "one of: queued, sending, deferred, delivered, bounced, failed, suppressed, canceled, rescheduled, complained, opened, clicked",
+        ))
     }
 }
 

@@ -18,6 +18,7 @@
 //! | [`EmailId`], [`ApiKeyId`], … | ids, one type each, as TypeIDs |
 //! | [`Webhook`], [`WebhookEvent`] | where a tenant wants to be told of its mail, and of which events |
 //! | [`WebhookUrl`], [`WebhookSecret`], [`WebhookRetry`] | where events are posted, what proves whose they are, and when that is tried again |
+//! | [`Tracking`], [`Tracked`], [`LinkTarget`], [`PublicUrl`] | whether opens and clicks are told, what is told, where links lead, and where the server is reached |
 //! | [`PublicAddress`], [`Reach`] | an address that may be dialled on somebody else's behalf |
 //! | [`Clock`], [`Entropy`] | time and chance, passed in |
 //!
@@ -48,12 +49,14 @@ mod feedback;
 mod header;
 mod id;
 mod idempotency;
+mod link_target;
 mod log;
 mod mailbox;
 mod name;
 mod page;
 mod problem;
 mod public_address;
+mod public_url;
 mod rate;
 mod recipient;
 mod reply;
@@ -67,6 +70,7 @@ mod tenant;
 mod tenant_relay;
 mod text;
 mod trace;
+mod tracking;
 mod usage;
 mod webhook;
 mod webhook_retry;
@@ -89,12 +93,14 @@ pub use id::{
     ApiKeyId, AuditId, EmailId, EventId, IdError, RequestId, SuppressionId, TemplateId, TenantId, WebhookDeliveryId, WebhookId, is_id,
 };
 pub use idempotency::{Fingerprint, Idempotency, IdempotencyKey};
+pub use link_target::LinkTarget;
 pub use log::{EventFilter, FollowedEvents, LogEntry, LogEvent, LogFilter, LogId, LogPage};
 pub use mailbox::{DisplayName, Mailbox};
 pub use name::Name;
 pub use page::{Page, PageLimit, PageRequest, PageStart, Total};
 pub use problem::{FieldError, Problem};
 pub use public_address::{PublicAddress, Reach};
+pub use public_url::{NotAPublicUrl, PublicUrl};
 pub use rate::{Rate, RateLimit};
 pub use recipient::{NextStep, Queued, RecipientKind, RecipientState, Recipients};
 pub use reply::{Deferral, EnhancedCode, Reply, Verdict};
@@ -108,6 +114,7 @@ pub use tenant::{NewTenant, SenderDefaults, Tenant, TenantChange, TenantProfile,
 pub use tenant_relay::{RelayChange, RelayHost, RelayPassword, RelayUser, TenantRelay};
 pub use text::{Subject, is_control};
 pub use trace::TraceId;
+pub use tracking::{Tracked, TrackedAct, Tracking, TrackingChange};
 pub use usage::{Month, TenantUsage};
 pub use webhook::{
     DeliveryRecord, NewWebhook, PostRecord, Webhook, WebhookChange, WebhookEvent, WebhookEvents, WebhookFault, WebhookState,

@@ -100,6 +100,8 @@ pub struct LogEntry {
     pub attempt: Option<u32>,
     /// How long the attempt took, in milliseconds.
     pub duration_ms: Option<u32>,
+    /// Where the link leads that was followed.
+    pub url: Option<String>,
     /// What the management call was about.
     pub target: Option<String>,
     /// Why the management call was refused; absent: it was done.

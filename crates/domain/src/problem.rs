@@ -128,6 +128,9 @@ pub enum Problem {
     /// A kept password that would be used elsewhere than it was given for.
     #[error("has to be given again, since host, port, user or TLS have changed: the kept one goes nowhere else")]
     PasswordElsewhere,
+    /// What needs links to the server, which knows no URL of its own.
+    #[error("needs links that lead to this server, and its operator has not set PUBLIC_URL")]
+    NoPublicUrl,
     /// A time that has to be in the future and is not.
     #[error("must be in the future")]
     Past,

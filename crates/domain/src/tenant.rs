@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use crate::{
     Address, Change, DisplayName, Dkim, DkimChange, DkimKey, Domain, DraftParts, FieldError, Mailbox, Name, Problem, RateLimit,
-    RelayChange, RelayPassword, TenantId, TenantRelay,
+    RelayChange, RelayPassword, TenantId, TenantRelay, Tracking, TrackingChange,
 };
 
 /// A tenant.
@@ -43,6 +43,8 @@ pub struct TenantProfile {
     pub domain: Option<Domain>,
     /// What its mail says where the request does not.
     pub defaults: SenderDefaults,
+    /// What of its mail is tracked.
+    pub tracking: Tracking,
     /// Its own relay; absent: the server's.
     pub relay: Option<TenantRelay>,
     /// How its mail is signed; absent: as the server's.
@@ -99,7 +101,16 @@ impl TenantProfile {
     /// The profile of a tenant of which nothing but its name is said.
     #[must_use]
     pub fn named(name: Name) -> Self {
-        Self { name, domain: None, defaults: SenderDefaults::default(), relay: None, dkim: None, rate_limit: None, emails_per_day: None }
+        Self {
+            name,
+            domain: None,
+            defaults: SenderDefaults::default(),
+            tracking: Tracking::default(),
+            relay: None,
+            dkim: None,
+            rate_limit: None,
+            emails_per_day: None,
+        }
     }
 
     /// Whether mail of this tenant may come from `address`, as far as its domain says.
@@ -156,6 +167,8 @@ pub struct TenantChange {
     pub from_address: Change<Address>,
     /// Where answers go by default.
     pub reply_to: Change<Mailbox>,
+    /// What of its mail is tracked.
+    pub tracking: TrackingChange,
     /// Its own relay.
     pub relay: Change<RelayChange>,
     /// How its mail is signed.
@@ -198,6 +211,7 @@ impl TenantChange {
             name: self.name.unwrap_or(old.name),
             domain: self.domain.apply(old.domain),
             defaults,
+            tracking: self.tracking.apply(old.tracking),
             relay: relay_after(self.relay, old.relay)?,
             dkim: dkim_after(self.dkim, old.dkim)?,
             rate_limit: self.rate_limit.apply(old.rate_limit),

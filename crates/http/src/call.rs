@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use hyper::HeaderMap;
+use hyper::{HeaderMap, Method};
 use selfmx_app::Error;
 use selfmx_domain::{Address, IdError, TenantId, WebhookDeliveryId};
 use selfmx_wire::RequestError;
@@ -18,6 +18,7 @@ const READ_HERE: usize = 64 * 1024;
 /// A request on its way to a handler, which its caller may call.
 pub struct Call<S> {
     state: Arc<S>,
+    method: Method,
     headers: HeaderMap,
     segments: Segments,
     query: Query,
@@ -25,8 +26,8 @@ pub struct Call<S> {
 }
 
 impl<S> Call<S> {
-    pub(crate) const fn new(state: Arc<S>, headers: HeaderMap, segments: Segments, query: Query, body: Body) -> Self {
-        Self { state, headers, segments, query, body }
+    pub(crate) fn new(state: Arc<S>, (method, headers): (Method, HeaderMap), segments: Segments, query: Query, body: Body) -> Self {
+        Self { state, method, headers, segments, query, body }
     }
 
     /// What handlers work on.
@@ -44,6 +45,16 @@ impl<S> Call<S> {
     #[must_use]
     pub const fn headers(&self) -> &HeaderMap {
         &self.headers
+    }
+
+    /// Whether the head of the answer alone is asked for.
+    pub(crate) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// The path's segment `{token}`.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.segments.named("token")
     }
 
     /// The query string.

@@ -60,6 +60,11 @@ impl Reply {
         Self::json(StatusCode::ACCEPTED, view)
     }
 
+    /// `302` with a view of where it leads.
+    pub(crate) fn found<V: Serialize>(view: &V) -> Answer {
+        Self::json(StatusCode::FOUND, view)
+    }
+
     /// `200` with octets of a media type of their own.
     #[must_use]
     pub fn octets(media_type: &'static str, body: Vec<u8>) -> Self {

@@ -154,7 +154,7 @@ impl<S: Doorkeeper> Connection<S> {
         let body = Body::new(body, bounds, Arc::clone(&self.shared.room));
         let state = Arc::clone(&self.shared.state);
         match &route.entry {
-            Entry::Public(handler) => handler(Call::new(state, head.headers, segments, Query::default(), body)).await,
+            Entry::Public(handler) => handler(Call::new(state, (head.method, head.headers), segments, Query::default(), body)).await,
             Entry::Keyed(admit) => {
                 let presented = credentials::presented(&head.headers)?;
                 let agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
@@ -189,7 +189,7 @@ impl<S: Doorkeeper> Connection<S> {
         }
         let admitted = admit(actor)?;
         let query = Query::read(head.uri.query(), route.parameters)?;
-        admitted(Call::new(Arc::clone(&self.shared.state), head.headers, segments, query, body)).await
+        admitted(Call::new(Arc::clone(&self.shared.state), (head.method, head.headers), segments, query, body)).await
     }
 
     /// The caller, acting for the tenant that the path names.

@@ -4,8 +4,8 @@ use selfmx_app::App;
 use selfmx_domain::AuditAction as Action;
 
 use crate::routes::{
-    audit, batch, docs, emails, events, feedback, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, usage,
-    webhooks,
+    audit, batch, docs, emails, events, feedback, health, keys, logs, metrics, send, smtp, suppressions, templates, tenants, tracking,
+    usage, webhooks,
 };
 use crate::{Route, RouteInfo};
 
@@ -23,6 +23,8 @@ fn own() -> Vec<Route<App>> {
         Route::public("/openapi.json", docs::description),
         Route::public("/docs", docs::reference),
         Route::public("/docs/errors", docs::errors),
+        Route::public("/t/o/{token}", tracking::open),
+        Route::public("/t/c/{token}", tracking::click),
         Route::post("/v1/api-keys", keys::create).audited(Action::KeyCreate),
         Route::get("/v1/api-keys", keys::list).with_parameters(keys::LIST).audited(Action::KeyRead),
         Route::get("/v1/api-keys/me", keys::me),
@@ -184,6 +186,8 @@ mod tests {
                 ("GET", "/openapi.json", Access::Public),
                 ("GET", "/docs", Access::Public),
                 ("GET", "/docs/errors", Access::Public),
+                ("GET", "/t/o/{token}", Access::Public),
+                ("GET", "/t/c/{token}", Access::Public),
                 ("POST", "/v1/api-keys", Access::Permission(Permission::ApiKeysWrite)),
                 ("GET", "/v1/api-keys", Access::Permission(Permission::ApiKeysRead)),
                 ("GET", "/v1/api-keys/me", Access::AnyKey),

@@ -5,7 +5,7 @@ use selfmx_domain::{Draft, EmailId};
 use time::OffsetDateTime;
 
 use crate::canonical::{self, Flaw, Message};
-use crate::{fields, parts};
+use crate::{Tracks, fields, parts};
 
 /// What makes a message this one and no other: it becomes the `Message-ID` and the `Date`, and the parts' boundaries derive from it.
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +37,25 @@ pub enum ComposeError {
 ///
 /// [`ComposeError`] where the composed octets break a rule; no draft is known that leads there.
 pub fn compose(draft: &Draft, identity: &Identity) -> Result<Message, ComposeError> {
+    composed(draft, identity, None)
+}
+
+/// The same with what tracks its HTML, where it has any. A text part is as it would be without.
+///
+/// # Errors
+///
+/// As [`compose`] has it.
+pub fn compose_tracked(draft: &Draft, identity: &Identity, tracks: &Tracks) -> Result<Message, ComposeError> {
+    let html = draft.body().html().map(|html| tracks.rewritten(html));
+    composed(draft, identity, html.as_deref())
+}
+
+/// The message of a draft whose HTML is sent as `shown`, where that is another than was given.
+fn composed(draft: &Draft, identity: &Identity, shown: Option<&str>) -> Result<Message, ComposeError> {
     let mut builder = MessageBuilder::new();
     builder.headers = fields::of(draft, identity);
     let mut names: Vec<String> = builder.headers.iter().map(|(name, _)| name.clone().into_owned()).collect();
-    let body = parts::of(draft, &identity.id);
+    let body = parts::of(draft, shown, &identity.id);
     names.extend(parts::field_names(&body).map(str::to_owned));
     let mut octets = Vec::new();
     builder.body(body).serialize(&mut octets);

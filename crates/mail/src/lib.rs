@@ -3,6 +3,7 @@
 //! | noun | what it is |
 //! |---|---|
 //! | [`compose()`], [`Message`] | a draft as RFC 5322 octets, by a pure function |
+//! | [`Tracker`], [`Tracks`] | the picture and the links that tell who reads an email, and what they tell |
 //! | [`Signer`] | a DKIM key under its name, which signs messages |
 //! | [`Envelope`] | who the message is from and whom it goes to |
 //! | [`Relay`], [`RelaySettings`], [`RelayStatus`] | one SMTP relay, its connections kept between messages |
@@ -31,6 +32,9 @@
 //! transaction (pipelined, a verdict for each recipient, body and dot in one write).
 //!
 //! Invariant: every [`Message`] has CRLF line ends only, no NUL, lines of 998 octets at most, and seven bits outside fields that show a UTF-8 address.
+//!
+//! Invariant: of an HTML text that is tracked nothing changes but the values of links, the attribute that says that one is not to be, and the picture; a text
+//! part never does.
 //!
 //! Invariant: a `Bcc` recipient stands in no message.
 //!
@@ -64,12 +68,13 @@ mod report;
 mod settings;
 mod terms;
 mod tls;
+mod tracking;
 mod transaction;
 mod transport;
 mod wire;
 
 pub use canonical::{Flaw, Message};
-pub use compose::{ComposeError, Identity, compose};
+pub use compose::{ComposeError, Identity, compose, compose_tracked};
 pub use counts::SmtpCounts;
 pub use dkim::{SignError, Signer, read_dkim_key};
 pub use envelope::Envelope;
@@ -81,4 +86,5 @@ pub use report::{ReportError, read_report};
 pub use selfmx_domain::Reach;
 pub use settings::{Credentials, RelaySettings, Security, Verification};
 pub use terms::RelayTerms;
+pub use tracking::{Tracker, Tracks};
 pub use transport::{Capture, Transport};

@@ -17,11 +17,11 @@ const UNKNOWN: &str = "application/octet-stream";
 /// So many octets of a name, percent-encoded, fit in a line of 78.
 const OCTETS_PER_SECTION: usize = 18;
 
-/// The body of a draft as one part.
-pub(crate) fn of<'x>(draft: &'x Draft, id: &EmailId) -> MimePart<'x> {
+/// The body of a draft as one part, its HTML as `shown` where that is another than was given.
+pub(crate) fn of<'x>(draft: &'x Draft, shown: Option<&str>, id: &EmailId) -> MimePart<'x> {
     let (inline, attached): (Vec<_>, Vec<_>) =
         draft.attachments().iter().partition(|file| file.content_id.is_some() && draft.body().html().is_some());
-    let mut parts = vec![readable(draft.body(), &inline, id)];
+    let mut parts = vec![readable(draft.body(), shown, &inline, id)];
     parts.extend(attached.into_iter().map(file));
     container("mixed", parts, id)
 }
@@ -33,13 +33,13 @@ pub(crate) fn field_names(part: &MimePart<'_>) -> impl Iterator<Item = &'static 
 }
 
 /// What a person reads: the text, the HTML, or both with the better one last.
-fn readable<'x>(body: &'x Body, inline: &[&'x Attachment], id: &EmailId) -> MimePart<'x> {
+fn readable<'x>(body: &'x Body, shown: Option<&str>, inline: &[&'x Attachment], id: &EmailId) -> MimePart<'x> {
     let (text, html) = match body {
         Body::Text(text) => return text_part("text/plain", text),
         Body::Html(html) => (Cow::Owned(plain_text::of(html)), html),
         Body::Both { text, html } => (Cow::Borrowed(text.as_str()), html),
     };
-    let mut related = vec![text_part("text/html", html)];
+    let mut related = vec![text_part("text/html", shown.unwrap_or(html))];
     related.extend(inline.iter().map(|attachment| file(attachment)));
     container("alternative", vec![text_part("text/plain", &text), container("related", related, id)], id)
 }

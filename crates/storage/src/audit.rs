@@ -139,6 +139,8 @@ pub(crate) fn tenant_json(tenant: &Tenant) -> Value {
     add("from_name", defaults.from_name.as_ref().map(|name| name.as_str().into()));
     add("from_address", defaults.from_address.as_ref().map(|address| address.to_string().into()));
     add("reply_to", defaults.reply_to.as_ref().map(|mailbox| mailbox.to_string().into()));
+    let tracking = profile.tracking;
+    add("tracking", tracking.is_on().then(|| json!({"opens": tracking.opens, "clicks": tracking.clicks})));
     add("smtp", profile.relay.as_ref().map(relay_json));
     add("dkim", profile.dkim.as_ref().map(dkim_json));
     add("requests_per_minute", profile.rate_limit.map(|limit| limit.requests().into()));

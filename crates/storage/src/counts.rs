@@ -39,6 +39,7 @@ impl Source for Store {
         exposition.counter("selfmx_emails_complained_total", about, complained);
         let about = "Recipients whose mail came back after a relay had taken it, as reported to this node and recorded.";
         exposition.counter("selfmx_emails_bounced_late_total", about, returned);
+        self.tracked_notes.tell(exposition);
         let pool = self.pool.in_use();
         let mut connections = exposition.gauges("selfmx_database_connections", "Connections of the pool to the database.");
         connections.sample(&[("state", "in_use")], pool.borrowed);

@@ -79,6 +79,7 @@ pub(crate) struct EventRow {
     attempt: i32,
     response: Option<String>,
     at: OffsetDateTime,
+    url: Option<String>,
 }
 
 impl EmailRow {
@@ -181,6 +182,7 @@ impl EventRow {
             at: self.at,
             response: self.response,
             attempt: u32::try_from(self.attempt).or(Err(Error::Unreadable("events.attempt")))?,
+            url: self.url,
         })
     }
 }

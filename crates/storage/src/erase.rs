@@ -55,7 +55,7 @@ const LOOK_WHEN_SETTLED: &str = "UPDATE tenants SET erase_due_at = deleted_at + 
 const FINISH: &str = "UPDATE tenants SET erased_at = now(), erase_due_at = NULL, name = '', domain = NULL, from_name = NULL, from_address = NULL, \
 reply_to = NULL, requests_per_minute = NULL, emails_per_day = NULL, relay_host = NULL, relay_port = NULL, relay_user = NULL, relay_pass = NULL, \
 relay_tls = NULL, relay_version = relay_version + 1, dkim_domain = NULL, dkim_selector = NULL, dkim_algorithm = NULL, dkim_public_key = NULL, dkim_key = NULL, \
-suspended_at = NULL WHERE id = $1";
+track_opens = false, track_clicks = false, suspended_at = NULL WHERE id = $1";
 
 /// What a step of erasing found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

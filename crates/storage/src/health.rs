@@ -44,7 +44,7 @@ struct Settings {
     full_page_writes: bool,
 }
 
-/// Whether any version was ever here.
+/// Whether there is any.
 #[derive(QueryableByName)]
 struct Made {
     #[diesel(sql_type = Bool)]
@@ -86,6 +86,17 @@ impl Store {
     pub async fn queue_lag(&self) -> Result<Duration, Error> {
         let lag: Lag = read!(self, connection => diesel::sql_query(LAG).get_result(connection).await).await?;
         Ok(Duration::try_from_secs_f64(lag.seconds).unwrap_or_default())
+    }
+
+    /// Whether any tenant wants its mail tracked.
+    ///
+    /// # Errors
+    ///
+    /// Where the database does not answer.
+    pub async fn tracking_wanted(&self) -> Result<bool, Error> {
+        let query = "SELECT EXISTS (SELECT 1 FROM tenants WHERE (track_opens OR track_clicks) AND deleted_at IS NULL) AS made";
+        let wanted: Made = read!(self, connection => diesel::sql_query(query).get_result(connection).await).await?;
+        Ok(wanted.made)
     }
 
     /// Whether the schema is the one that this binary was built for, or a later one.

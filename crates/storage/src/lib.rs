@@ -83,6 +83,7 @@ mod tenant_relay;
 mod tenant_rows;
 mod tenants;
 mod tls;
+mod tracked;
 mod turns;
 mod usage;
 mod vault;

@@ -31,7 +31,7 @@ ORDER BY email_id DESC LIMIT 10000) AS newest) AS t JOIN events e ON e.email_id 
 const NAMED: &str = "WITH named AS (SELECT $4::text, $5::uuid, $6::uuid, $7::text, $8::timestamptz, $9::timestamptz) ";
 
 /// What is shown of the events `w`, each with the key `m` of its email.
-pub(crate) const COLUMNS: &str = "w.id, w.email_id, w.kind, w.at, w.ordinal, w.attempt, w.response, w.duration_ms, m.api_key_id, \
+pub(crate) const COLUMNS: &str = "w.id, w.email_id, w.kind, w.at, w.ordinal, w.attempt, w.response, w.duration_ms, w.url, m.api_key_id, \
 CASE WHEN w.ordinal IS NULL THEN (SELECT min(r.address) FROM recipients r WHERE r.email_id = w.email_id HAVING count(*) = 1) \
 ELSE (SELECT r.address FROM recipients r WHERE r.email_id = w.email_id AND r.ordinal = w.ordinal) END AS recipient";
 
@@ -58,6 +58,8 @@ pub(crate) struct EventRow {
     response: Option<String>,
     #[diesel(sql_type = Nullable<Integer>)]
     duration_ms: Option<i32>,
+    #[diesel(sql_type = Nullable<Text>)]
+    url: Option<String>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     api_key_id: Option<Uuid>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -222,6 +224,7 @@ impl EventRow {
                 .duration_ms
                 .map(|millis| u32::try_from(millis).or(Err(Error::Unreadable("events.duration_ms"))))
                 .transpose()?,
+            url: self.url,
             target: None,
             refusal: None,
         })
@@ -240,6 +243,7 @@ fn call((id, at, action, refusal, key, target): CallRow) -> Result<LogEntry, Err
         api_key_id: key.map(ApiKeyId::from_uuid),
         attempt: None,
         duration_ms: None,
+        url: None,
         target,
         refusal,
     })

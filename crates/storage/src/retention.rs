@@ -13,13 +13,13 @@ use crate::store::change;
 use crate::{Error, Store};
 
 /// Ids sort by time, so that the primary key leads from the oldest on; a day is left to nodes' clocks. What has something left to do, or something
-/// happened to since, is left. Nobody else changes a message; one that is locked is being deleted.
+/// happened to since, is left; that it is read keeps nothing. Nobody else changes a message; one that is locked is being deleted.
 const PURGE: &str = "WITH old AS MATERIALIZED (SELECT ARRAY(SELECT email_id FROM messages WHERE email_id > coalesce($1, '00000000-0000-0000-0000-000000000000') \
 AND email_id < (lpad(to_hex((extract(epoch FROM now() - $2 * interval '1 day' + interval '1 day') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid \
 ORDER BY email_id LIMIT 200 FOR UPDATE SKIP LOCKED) AS ids), \
 gone AS MATERIALIZED (SELECT ARRAY(SELECT i.id FROM unnest((SELECT ids FROM old)) AS i(id) \
 WHERE (SELECT q.email_id FROM queue q WHERE q.email_id = i.id) IS NULL \
-AND NOT coalesce((SELECT max(v.at) FROM events v WHERE v.email_id = i.id) > now() - $2 * interval '1 day', false)) AS ids), \
+AND NOT coalesce((SELECT max(v.at) FROM events v WHERE v.email_id = i.id AND v.kind NOT IN ('opened', 'clicked')) > now() - $2 * interval '1 day', false)) AS ids), \
 happened AS (DELETE FROM events WHERE email_id = ANY((SELECT ids FROM gone)::uuid[])), \
 said AS (DELETE FROM messages WHERE email_id = ANY((SELECT ids FROM gone)::uuid[])) \
 SELECT cardinality(g.ids) AS purged, o.ids[200] AS last FROM old o, gone g";

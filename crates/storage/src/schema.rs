@@ -30,6 +30,8 @@ table! {
         dkim_public_key -> Nullable<Text>,
         dkim_key -> Nullable<Binary>,
         updated_at -> Timestamptz,
+        track_opens -> Bool,
+        track_clicks -> Bool,
     }
 }
 
@@ -199,6 +201,7 @@ table! {
         response -> Nullable<Text>,
         at -> Timestamptz,
         duration_ms -> Nullable<Integer>,
+        url -> Nullable<Text>,
     }
 }
 

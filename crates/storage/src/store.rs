@@ -13,6 +13,7 @@ use crate::loan::Loan;
 use crate::memory::Memory;
 use crate::pool::{Pool, PoolSettings};
 use crate::request_counts::RequestCounts;
+use crate::tracked::TrackedNotes;
 use crate::turns::Turns;
 use crate::vault::Vault;
 use crate::wake::Wake;
@@ -34,6 +35,7 @@ pub struct Store {
     pub(crate) key_uses: KeyUses,
     pub(crate) request_counts: RequestCounts,
     pub(crate) email_counts: Arc<EmailCounts>,
+    pub(crate) tracked_notes: TrackedNotes,
     vault: Arc<Vault>,
 }
 
@@ -55,6 +57,7 @@ impl Store {
             key_uses: KeyUses::default(),
             request_counts: RequestCounts::default(),
             email_counts: Arc::default(),
+            tracked_notes: TrackedNotes::default(),
             vault: Arc::new(vault),
         }
     }

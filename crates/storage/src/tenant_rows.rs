@@ -1,7 +1,7 @@
 //! Tenants as rows: from the table's types to ours.
 
 use diesel::{AsChangeset, Insertable, Queryable, Selectable};
-use selfmx_domain::{Dkim, DkimPublicKey, RateLimit, SenderDefaults, Tenant, TenantId, TenantProfile, TenantRelay, TenantStatus};
+use selfmx_domain::{Dkim, DkimPublicKey, RateLimit, SenderDefaults, Tenant, TenantId, TenantProfile, TenantRelay, TenantStatus, Tracking};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -31,6 +31,8 @@ pub(crate) struct TenantRow {
     dkim_algorithm: Option<String>,
     dkim_public_key: Option<String>,
     updated_at: OffsetDateTime,
+    track_opens: bool,
+    track_clicks: bool,
 }
 
 impl TenantRow {
@@ -45,6 +47,7 @@ impl TenantRow {
             name: parsed(&self.name, "tenants.name")?,
             domain: self.domain.map(|text| parsed(&text, "tenants.domain")).transpose()?,
             defaults,
+            tracking: Tracking { opens: self.track_opens, clicks: self.track_clicks },
             relay: relay_of(self.relay_host, self.relay_port, self.relay_user, self.relay_tls)?,
             dkim: dkim_of(self.dkim_domain, self.dkim_selector, self.dkim_algorithm, self.dkim_public_key)?,
             rate_limit: number(self.requests_per_minute)?.map(RateLimit::per_minute),
@@ -74,6 +77,8 @@ pub(crate) struct ProfileRow {
     dkim_selector: Option<String>,
     dkim_algorithm: Option<&'static str>,
     dkim_public_key: Option<String>,
+    track_opens: bool,
+    track_clicks: bool,
 }
 
 impl ProfileRow {
@@ -96,6 +101,8 @@ impl ProfileRow {
             dkim_selector: dkim.map(|dkim| dkim.selector.to_string()),
             dkim_algorithm: dkim.map(|dkim| dkim.public_key.algorithm().as_str()),
             dkim_public_key: dkim.map(|dkim| dkim.public_key.to_string()),
+            track_opens: profile.tracking.opens,
+            track_clicks: profile.tracking.clicks,
         }
     }
 }

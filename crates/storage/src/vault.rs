@@ -124,6 +124,16 @@ impl Vault {
         Ok(text)
     }
 
+    /// A key of 256 bits for another purpose, which `label` names, from each of its keys; that of the one that seals first. Whoever has one learns nothing of
+    /// the key that it is from, nor of one for another purpose (HKDF, RFC 5869).
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Cryptography`].
+    pub fn derived(&self, label: &str) -> Result<Vec<Zeroizing<[u8; 32]>>, VaultError> {
+        self.held().map(|held| held.key.derived(label)).collect()
+    }
+
     /// Whether the key that seals has sealed this. `false`: another key, or nothing that can be opened.
     #[must_use]
     pub fn is_current(&self, sealed: &[u8]) -> bool {

@@ -34,7 +34,7 @@ claimed AS (UPDATE webhook_deliveries SET lease_token = gen_random_uuid(), due_a
 WHERE ctid = ANY((SELECT places FROM due)::tid[]) RETURNING *) \
 SELECT c.webhook_id, c.tenant_id, c.id, c.lease_token AS token, c.event_id, c.attempts, c.created_at, now() AS leased_at, k.url, k.secret, \
 CASE WHEN k.previous_until > now() THEN k.previous_secret END AS previous_secret, \
-c.email_id, e.kind, e.at, e.response, m.from_address, m.subject, m.tags, m.metadata, m.trace_id, r.address AS recipient, r.bounce_type, r.reply_code, \
+c.email_id, e.kind, e.at, e.response, e.url AS followed, m.from_address, m.subject, m.tags, m.metadata, m.trace_id, r.address AS recipient, r.bounce_type, r.reply_code, \
 ARRAY(SELECT t.address FROM recipients t WHERE t.email_id = c.email_id AND t.kind = 'to' ORDER BY t.ordinal) AS recipients \
 FROM claimed c JOIN webhooks k ON k.id = c.webhook_id LEFT JOIN events e ON e.email_id = c.email_id AND e.id = c.event_id \
 LEFT JOIN emails m ON m.tenant_id = c.tenant_id AND m.id = c.email_id \

@@ -67,6 +67,8 @@ pub struct Happened {
     pub bounce_type: Option<String>,
     /// The reply's code.
     pub reply_code: Option<i16>,
+    /// Where the link leads that was followed.
+    pub url: Option<String>,
     /// Whom the email is from.
     pub from: String,
     /// Whom it is to, by its header.
@@ -112,6 +114,8 @@ pub(crate) struct Row {
     at: Option<OffsetDateTime>,
     #[diesel(sql_type = Nullable<Text>)]
     response: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    followed: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     from_address: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -178,6 +182,7 @@ impl Row {
             response: self.response.clone(),
             bounce_type: self.bounce_type.clone(),
             reply_code: self.reply_code,
+            url: self.followed.clone(),
             from: self.from_address.clone()?,
             to: self.recipients.clone(),
             subject: self.subject.clone()?,

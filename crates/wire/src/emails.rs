@@ -77,6 +77,9 @@ struct EventView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     feedback_type: Option<&'a str>,
     attempt: u32,
+    /// Where the link leads that was followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
 }
 
 impl<'a> From<&'a EmailSummary> for EmailSummaryView<'a> {
@@ -156,6 +159,7 @@ impl<'a> From<&'a EmailEvent> for EventView<'a> {
             smtp_response: event.response.as_deref().filter(|_| !is_complaint),
             feedback_type: event.response.as_deref().filter(|_| is_complaint),
             attempt: event.attempt,
+            url: event.url.as_deref(),
         }
     }
 }
@@ -210,6 +214,7 @@ mod tests {
                 at: datetime!(2026-01-02 03:04 UTC),
                 response: None,
                 attempt: 0,
+                url: None,
             }],
             purged: false,
         }

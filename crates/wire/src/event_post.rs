@@ -44,6 +44,8 @@ pub struct PostedData<'a> {
     pub bounce_type: Option<&'a str>,
     /// The code of the reply by which it bounced.
     pub bounce_code: Option<i16>,
+    /// Where the link leads that was followed.
+    pub url: Option<&'a str>,
 }
 
 impl EventPost<'_> {
@@ -95,6 +97,8 @@ struct DataView<'a> {
     bounce_message: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     feedback_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
 }
 
 impl<'a> DataView<'a> {
@@ -114,6 +118,7 @@ impl<'a> DataView<'a> {
             bounce_code: data.bounce_code.filter(|_| is("bounced")),
             bounce_message: data.response.filter(|_| is("bounced")),
             feedback_type: data.response.filter(|_| is("complained")),
+            url: data.url,
         }
     }
 }
@@ -138,6 +143,7 @@ mod tests {
             response: Some("250 2.0.0 ok"),
             bounce_type: Some("hard"),
             bounce_code: Some(550),
+            url: (kind == "clicked").then_some("https://a.example/"),
         };
         let id = "evt_01h455vb4pex5vsknk084sn02q".parse().unwrap();
         let post = EventPost { id, kind, created_at: datetime!(2026-01-02 03:04:05.678 UTC), data: (kind != "test").then_some(data) };
@@ -152,6 +158,7 @@ mod tests {
             ("delivered", json!({"delivered_at": "2026-01-02T03:04:05.678Z", "smtp_response": "250 2.0.0 ok"})),
             ("bounced", json!({"bounce_type": "hard", "bounce_code": 550, "bounce_message": "250 2.0.0 ok"})),
             ("complained", json!({"feedback_type": "250 2.0.0 ok"})),
+            ("clicked", json!({"smtp_response": "250 2.0.0 ok", "url": "https://a.example/"})),
         ] {
             let mut data = base.clone();
             data.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

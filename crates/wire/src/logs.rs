@@ -20,6 +20,9 @@ pub struct LogView<'a> {
     api_key_id: Option<String>,
     attempt: Option<u32>,
     duration_ms: Option<u32>,
+    /// Where the link leads that was followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
     /// What a management call was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<&'a str>,
@@ -42,6 +45,7 @@ impl<'a> From<&'a LogEntry> for LogView<'a> {
             api_key_id: entry.api_key_id.map(|id| id.to_string()),
             attempt: entry.attempt,
             duration_ms: entry.duration_ms,
+            url: entry.url.as_deref(),
             target: entry.target.as_deref(),
             code: entry.refusal.as_deref(),
         }
@@ -67,6 +71,7 @@ mod tests {
             api_key_id: Some(ApiKeyId::DEFAULT),
             attempt: Some(1),
             duration_ms: Some(12),
+            url: None,
             target: None,
             refusal: None,
         }
@@ -87,6 +92,13 @@ mod tests {
         let complaint = LogEntry { event: LogEvent::Email(EventKind::Complained), response: Some("abuse".to_owned()), ..entry() };
         let shown = serde_json::to_value(LogView::from(&complaint)).unwrap();
         assert_eq!((&shown["feedback_type"], &shown["smtp_response"]), (&json!("abuse"), &json!(null)));
+    }
+
+    #[test]
+    fn a_followed_link_is_shown() {
+        let url = Some("https://a.example/".to_owned());
+        let shown = serde_json::to_value(LogView::from(&LogEntry { event: LogEvent::Email(EventKind::Clicked), url, ..entry() })).unwrap();
+        assert_eq!((&shown["event"], &shown["url"]), (&json!("clicked"), &json!("https://a.example/")));
     }
 
     #[test]

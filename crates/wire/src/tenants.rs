@@ -2,7 +2,7 @@
 
 use selfmx_domain::{
     Address, Change, DisplayName, Domain, Mailbox, NewTenant, Problem, RateLimit, SenderDefaults, Tenant, TenantChange, TenantId,
-    TenantProfile, TenantStatus,
+    TenantProfile, TenantStatus, Tracking, TrackingChange,
 };
 use serde::Serialize;
 
@@ -10,12 +10,13 @@ use crate::RequestError;
 use crate::fields::{Field, Fields, Member};
 use crate::tenant_dkim::{self, DkimView};
 use crate::tenant_relay::{self, RelayView};
+use crate::tenant_tracking::{self, TrackingView};
 use crate::timestamp::Timestamp;
 
 /// The most emails in a day that can be said.
 pub(crate) const MAX_PER_DAY: u32 = 1_000_000_000;
 
-/// `POST /v1/tenants`: `{name, domain?, settings?: {from_name, from_address, reply_to}, smtp?: {host, port, user, pass, tls},
+/// `POST /v1/tenants`: `{name, domain?, settings?: {from_name, from_address, reply_to, tracking}, smtp?: {host, port, user, pass, tls},
 /// dkim?: {domain, selector, key}, rate_limit?: {requests_per_minute, emails_per_day}}`.
 #[derive(Clone, Debug)]
 pub struct CreateTenant(NewTenant);
@@ -45,6 +46,7 @@ impl CreateTenant {
                 from_address: settings.from_address.apply(None),
                 reply_to: settings.reply_to.apply(None),
             },
+            tracking: settings.tracking.apply(Tracking::default()),
             relay: relay.map(|relay| relay.apply(None)).transpose()?,
             dkim: dkim.map(|dkim| dkim.apply(None)).transpose()?,
             rate_limit: limits.rate_limit.apply(None),
@@ -85,6 +87,7 @@ impl UpdateTenant {
             from_name: settings.from_name,
             from_address: settings.from_address,
             reply_to: settings.reply_to,
+            tracking: settings.tracking,
             relay: tenant_relay::read(smtp)?,
             dkim: tenant_dkim::read(dkim)?,
             rate_limit: limits.rate_limit,
@@ -105,6 +108,7 @@ struct SettingsChange {
     from_name: Change<DisplayName>,
     from_address: Change<Address>,
     reply_to: Change<Mailbox>,
+    tracking: TrackingChange,
 }
 
 impl SettingsChange {
@@ -112,14 +116,17 @@ impl SettingsChange {
         let object = |field: Field<'_>| {
             let mut fields = field.object()?;
             let (name, address, reply_to) = (fields.take("from_name"), fields.take("from_address"), fields.take("reply_to"));
+            let tracking = fields.take("tracking");
             fields.end()?;
             Ok(Self {
                 from_name: name.change(Field::parsed)?,
                 from_address: address.change(Field::parsed)?,
                 reply_to: reply_to.change(Field::parsed)?,
+                tracking: tenant_tracking::read(tracking)?,
             })
         };
-        let cleared = Self { from_name: Change::Clear, from_address: Change::Clear, reply_to: Change::Clear };
+        let cleared =
+            Self { from_name: Change::Clear, from_address: Change::Clear, reply_to: Change::Clear, tracking: TrackingChange::OFF };
         Ok(of_object(member.change(object)?, cleared))
     }
 }
@@ -150,7 +157,7 @@ impl LimitsChange {
 }
 
 /// What a change of an object says of its members: `null` in its place is `null` for each of them.
-fn of_object<T: Default>(change: Change<T>, cleared: T) -> T {
+pub(crate) fn of_object<T: Default>(change: Change<T>, cleared: T) -> T {
     match change {
         Change::Keep => T::default(),
         Change::Clear => cleared,
@@ -207,6 +214,8 @@ struct SettingsView<'a> {
     from_address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking: Option<TrackingView>,
 }
 
 /// The tenant's limits; what is not set is not shown.
@@ -234,6 +243,7 @@ impl<'a> From<&'a Tenant> for TenantView<'a> {
                 from_name: defaults.from_name.as_ref().map(DisplayName::as_str),
                 from_address: defaults.from_address.as_ref().map(Address::to_string),
                 reply_to: defaults.reply_to.as_ref().map(Mailbox::to_string),
+                tracking: TrackingView::of(profile.tracking),
             },
             smtp: profile.relay.as_ref().map(RelayView::from),
             dkim: profile.dkim.as_ref().map(DkimView::from),

@@ -120,6 +120,7 @@ fn event<'a>(work: &WebhookDelivery, happened: &'a Happened) -> EventPost<'a> {
         response: happened.response.as_deref(),
         bounce_type: happened.bounce_type.as_deref(),
         bounce_code: happened.reply_code,
+        url: happened.url.as_deref(),
     };
     EventPost { id: work.event_id, kind: &happened.kind, created_at: happened.at, data: Some(data) }
 }

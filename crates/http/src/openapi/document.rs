@@ -106,6 +106,7 @@ fn headers() -> Value {
         "X-RateLimit-Remaining": header("integer", "How many are left."),
         "X-RateLimit-Reset": header("integer", "The Unix second at which all of them are there again."),
         "Retry-After": header("integer", "After so many seconds it may be tried again."),
+        "Location": header("string", "Where it goes on."),
         "Idempotency-Replayed": header("string", "`true` where this answer was given before.")
     })
 }

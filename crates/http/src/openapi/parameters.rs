@@ -80,6 +80,7 @@ pub(super) fn of_path(name: &str) -> Option<Value> {
         "address" => (json!({"type": "string", "minLength": 1}), "The address, its `@` as `%40` or as it is."),
         "version" => (json!({"type": "integer", "minimum": 1}), "The version's number."),
         "delivery_id" => (json!({"type": "string", "minLength": 1}), "The delivery's id."),
+        "token" => (json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}), "What the link tells, signed by the server."),
         _ => return None,
     };
     Some(json!({"name": name, "in": "path", "required": true, "schema": schema, "description": about}))

@@ -41,7 +41,7 @@ pub(super) fn errors(route: &RouteInfo, operation: &Operation) -> BTreeMap<u16, 
 pub(super) fn responses(route: &RouteInfo, operation: &Operation, shared: &mut Map<String, Value>) -> Value {
     let mut responses = Map::new();
     for (status, content) in operation.answers {
-        responses.insert(status.to_string(), well(route, operation, *content));
+        responses.insert(status.to_string(), well(route, operation, *status, *content));
     }
     for (status, codes) in errors(route, operation) {
         let name = codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(".");
@@ -51,10 +51,11 @@ pub(super) fn responses(route: &RouteInfo, operation: &Operation, shared: &mut M
     responses.into()
 }
 
-fn well(route: &RouteInfo, operation: &Operation, content: Content) -> Value {
+fn well(route: &RouteInfo, operation: &Operation, status: u16, content: Content) -> Value {
     let limits: &[_] =
         if route.access == Access::Public { &[] } else { &["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"] };
-    let headers = headers(limits.iter().copied().chain(operation.idempotent.then_some("Idempotency-Replayed")));
+    let more = operation.idempotent.then_some("Idempotency-Replayed").into_iter().chain((status == 302).then_some("Location"));
+    let headers = headers(limits.iter().copied().chain(more));
     json!({"description": "All went well.", "headers": headers, "content": content.described()})
 }
 

@@ -15,5 +15,6 @@ pub(crate) mod smtp;
 pub(crate) mod suppressions;
 pub(crate) mod templates;
 pub(crate) mod tenants;
+pub(crate) mod tracking;
 pub(crate) mod usage;
 pub(crate) mod webhooks;

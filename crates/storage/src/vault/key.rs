@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use aws_lc_rs::digest;
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_PAD_INDIFFERENT, URL_SAFE_PAD_INDIFFERENT};
 use selfmx_domain::Entropy;
@@ -20,6 +21,9 @@ const TEXT_ROOM: usize = 48;
 
 /// Stands before a key where its id is made, so that this hash is no other use's.
 const ID_DOMAIN: &[u8] = b"selfmx secret key id\0";
+
+/// The salt of keys that are derived from one.
+const DERIVED_DOMAIN: &[u8] = b"selfmx derived key";
 
 /// A key of 256 bits that seals secrets; `SECRET_KEY`.
 ///
@@ -59,6 +63,14 @@ impl SecretKey {
         let mut text = Zeroizing::new(String::with_capacity(TEXT_ROOM));
         STANDARD.encode_string(self.0, &mut text);
         text
+    }
+
+    /// A key for another purpose, which `label` names.
+    pub(super) fn derived(&self, label: &str) -> Result<Zeroizing<[u8; OCTETS]>, VaultError> {
+        let (mut key, parts) = (Zeroizing::new([0; OCTETS]), [label.as_bytes()]);
+        let source = Salt::new(HKDF_SHA256, DERIVED_DOMAIN).extract(&self.0);
+        let filled = source.expand(&parts, HKDF_SHA256).and_then(|made| made.fill(key.as_mut_slice()));
+        filled.map(|()| key).or(Err(VaultError::Cryptography))
     }
 
     /// What seals and opens with this key.

@@ -22,6 +22,19 @@ fn sealed(vault: &Vault, plaintext: &[u8]) -> Vec<u8> {
     vault.seal(&OsEntropy, PLACE, plaintext).unwrap().into_bytes()
 }
 
+#[test]
+fn derived_keys_differ_by_their_purpose_and_by_the_key_that_they_are_from_and_stay() {
+    let derived = |vault: &Vault, label: &str| -> Vec<[u8; 32]> { vault.derived(label).unwrap().iter().map(|key| **key).collect() };
+    let both = derived(&vault(1, &[2]), "links");
+    assert_eq!(both, [derived(&vault(1, &[]), "links"), derived(&vault(2, &[]), "links")].concat());
+    assert_ne!(both[0], both[1]);
+    assert_ne!(derived(&vault(1, &[]), "other"), both[..1]);
+    // RFC 5869 by Python's hmac: prk = HMAC(b"selfmx derived key", bytes([7] * 32)), then HMAC(prk, b"links\x01").
+    let sevens = Vault::new("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=".parse().unwrap(), vec![]);
+    let hex: String = derived(&sevens, "links")[0].iter().map(|octet| format!("{octet:02x}")).collect();
+    assert_eq!(hex, "d09003f17520f195e2eeac49b21adf52fc7e3347726b53e5d34c98408730364c");
+}
+
 proptest! {
     #[test]
     fn what_is_sealed_opens_and_is_not_to_be_seen(plaintext: Vec<u8>, table in ".{0,9}", column in ".{0,9}", row: u128) {

@@ -49,7 +49,8 @@ fn email() -> Value {
         .has("created_at", time())
         .has("smtp_response", nullable(string()))
         .may("feedback_type", feedback_type())
-        .has("attempt", count());
+        .has("attempt", count())
+        .may("url", followed());
     summary("An email.")
         .has("reply_to", texts())
         .has("html", body())
@@ -63,6 +64,11 @@ fn email() -> Value {
         .has("events", list(event.into_json()))
         .has("purged", flag_that("Whether its bodies and its events are kept no longer."))
         .into_json()
+}
+
+/// Where a link leads.
+fn followed() -> Value {
+    said(string(), "Of `clicked`: where the link leads that was followed.")
 }
 
 fn log_entry() -> Value {
@@ -80,6 +86,7 @@ fn log_entry() -> Value {
         .has("api_key_id", nullable(id("key")))
         .has("attempt", nullable(count()))
         .has("duration_ms", nullable(count()))
+        .may("url", followed())
         .may("target", said(string(), "What a management call was about."))
         .may("code", said(string(), "Why a management call was refused."))
         .into_json()

@@ -17,6 +17,7 @@ pub(super) fn shapes() -> Vec<Named> {
         ("AuditEntry", audit_entry()),
         ("ErrorCode", code),
         ("Error", error()),
+        ("Redirect", Object::new("Where a tracked link leads on to.").has("location", string()).into_json()),
         ("OpenApi", json!({"type": "object", "description": "An OpenAPI document: this one."})),
     ]
 }

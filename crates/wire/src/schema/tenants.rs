@@ -22,10 +22,15 @@ pub(super) fn shapes() -> Vec<Named> {
 
 /// A tenant to make or to change: `needed` says whether what one cannot be without has to be there.
 fn asked(about: &'static str, needed: fn(Object, &'static str, Value) -> Object) -> Value {
+    let tracking = Object::new("What of its HTML mail is tracked; nothing unless given.")
+        .option("opens", said(flag(), "Whether opens are told."))
+        .option("clicks", said(flag(), "Whether followed links are told."))
+        .into_json();
     let settings = Object::new("What its mail says where the request does not.")
         .option("from_name", formed(text_of(1, DisplayName::MAX_CHARACTERS, "The sender's name."), NO_CONTROLS))
         .option("from_address", address())
-        .option("reply_to", mailbox());
+        .option("reply_to", mailbox())
+        .option("tracking", tracking);
     let limits = Object::new("")
         .option("requests_per_minute", per_minute())
         .option("emails_per_day", said(number(0, MAX_PER_DAY.into()), "0: no limit."));
@@ -54,7 +59,9 @@ fn per_minute() -> Value {
 }
 
 fn tenant() -> Value {
-    let settings = Object::new("").may("from_name", string()).may("from_address", string()).may("reply_to", string());
+    let tracking = Object::new("").has("opens", flag()).has("clicks", flag()).into_json();
+    let settings =
+        Object::new("").may("from_name", string()).may("from_address", string()).may("reply_to", string()).may("tracking", tracking);
     let relay = Object::new("")
         .has("host", string())
         .has("port", number(1, 65_535))

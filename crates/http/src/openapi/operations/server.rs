@@ -6,6 +6,7 @@ use selfmx_wire::ErrorCode::{InvalidApiKey, MissingApiKey, RelayFailed};
 use crate::docs;
 use crate::openapi::Operation;
 use crate::openapi::operation::Content::{Json, Other};
+use crate::routes::tracking::PICTURE_TYPE;
 
 pub(super) const SERVER: &[Operation] = &[
     Operation::get("/health", "findHealth", "Show how the server is").answers(&[(200, Json("Health"))]),
@@ -18,6 +19,9 @@ pub(super) const SERVER: &[Operation] = &[
     Operation::get("/docs", "readReference", "Read this document as a page").answers(&[(200, Other(docs::MEDIA_TYPE))]),
     Operation::get("/docs/errors", "readErrors", "Read what each error means, and what to do about it")
         .answers(&[(200, Other(docs::MEDIA_TYPE))]),
+    Operation::get("/t/o/{token}", "showPicture", "Show the picture of a tracked email, which tells that it was opened")
+        .answers(&[(200, Other(PICTURE_TYPE))]),
+    Operation::get("/t/c/{token}", "followLink", "Follow a link of a tracked email").answers(&[(302, Json("Redirect"))]),
     Operation::get("/v1/audit-logs", "listAuditLog", "List changes, and management calls that were refused")
         .answers(&[(200, Json("AuditEntryList"))]),
     Operation::post("/v1/test-smtp", "testRelay", "Ask the relay whether it would take mail")
