@@ -56,6 +56,7 @@ mod tests {
             api_key_id: None,
             attempt: Some(0),
             duration_ms: None,
+            url: None,
             target: None,
             refusal: None,
         };

@@ -47,6 +47,7 @@ mod templates;
 mod tenant_relay;
 mod tenants;
 mod timing;
+mod tracking;
 mod two_nodes;
 mod usage;
 mod walks;

@@ -39,6 +39,7 @@ mod tenant_dkim;
 mod tenant_relay;
 mod tenants;
 mod tls;
+mod tracked;
 mod turns;
 mod usage;
 mod wake;

@@ -224,5 +224,6 @@ pub(crate) fn path(pattern: &str, id: &str) -> String {
     let delivery =
         WEBHOOKS.lock().unwrap().get(id).map_or_else(|| "whd_01h455vb4pex5vsknk084sn02q".to_owned(), |(_, delivery)| delivery.clone());
     let pattern = pattern.replace("{delivery_id}", &delivery);
+    let pattern = crate::tracking::links::with_token(&pattern);
     pattern.replace("{id}", id).replace("{version}", "1").replace("{address}", id).replace("{tenant_id}", tenant)
 }
