@@ -173,8 +173,11 @@ struct Insert {
 
 impl Insert {
     fn of(tracked: &[Tracked], id: impl Fn() -> EventId) -> Self {
+        // Those of one millisecond are told in the order in which they came.
+        let mut ids: Vec<_> = tracked.iter().map(|_| id().as_uuid()).collect();
+        ids.sort_unstable();
         Self {
-            ids: tracked.iter().map(|_| id().as_uuid()).collect(),
+            ids,
             emails: tracked.iter().map(|tracked| tracked.email.as_uuid()).collect(),
             kinds: tracked.iter().map(|tracked| tracked.act.kind().as_str()).collect(),
             ordinals: tracked.iter().map(|tracked| tracked.ordinal.map(i16::from)).collect(),

@@ -49,10 +49,16 @@ pub(super) fn read(keys: &[Key], token: &str) -> Option<Tracked> {
     let (email, target) = rest.split_first_chunk::<16>()?;
     let act = match (*kind, target) {
         (OPENED, []) => TrackedAct::Opened,
-        (CLICKED, target) => TrackedAct::Clicked(LinkTarget::read(str::from_utf8(target).ok()?)?),
+        (CLICKED, target) => TrackedAct::Clicked(target_of(target)?),
         _ => return None,
     };
     Some(Tracked { email: EmailId::from_uuid(Uuid::from_bytes(*email)), ordinal: recipient.checked_sub(1), act })
+}
+
+/// A target as it was written: one that reads as another was none.
+fn target_of(octets: &[u8]) -> Option<LinkTarget> {
+    let text = str::from_utf8(octets).ok()?;
+    LinkTarget::read(text).filter(|target| target.as_str() == text)
 }
 
 #[cfg(test)]

@@ -22,14 +22,16 @@ fn tracks(opens: bool, clicks: bool) -> Tracks {
 
 /// The HTML with tracked links, in which each reads as `[where it leads]`.
 fn clicks(html: &str) -> String {
-    let tracks = tracks(false, true);
-    let mut shown = rewritten(html, &tracks);
-    while let Some(at) = shown.find(&format!("{BASE}/t/c/")) {
-        let rest = &shown[at + BASE.len() + 5..];
-        let token = &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(rest.len())];
-        let read = tracks.tracker.read(token).unwrap();
-        let told = format!("[{}]", read.act.target().unwrap());
-        shown.replace_range(at..at + BASE.len() + 5 + token.len(), &told);
+    let (tracks, begin) = (tracks(false, true), format!("{BASE}/t/c/"));
+    let written = rewritten(html, &tracks);
+    let mut pieces = written.split(&begin);
+    let mut shown = pieces.next().unwrap().to_owned();
+    for piece in pieces {
+        let end = piece.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_')).unwrap_or(piece.len());
+        match tracks.tracker.read(&piece[..end]) {
+            Some(read) => shown.push_str(&format!("[{}]{}", read.act.target().unwrap(), &piece[end..])),
+            None => shown.push_str(&format!("{begin}{piece}")),
+        }
     }
     shown
 }
