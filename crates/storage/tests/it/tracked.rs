@@ -10,7 +10,7 @@ fn opened(email: EmailId) -> Tracked {
 }
 
 fn clicked(email: EmailId, url: &str) -> Tracked {
-    Tracked { email, ordinal: None, act: TrackedAct::Clicked(LinkTarget::read(url).unwrap()) }
+    Tracked { email, ordinal: Some(0), act: TrackedAct::Clicked(LinkTarget::read(url).unwrap()) }
 }
 
 async fn record(place: &Place, all: impl IntoIterator<Item = Tracked>) -> String {
@@ -29,7 +29,7 @@ async fn an_open_and_each_link_are_events_of_their_email() {
     let email = place.store.email_find(&admin().permit().unwrap(), one).await.unwrap().unwrap();
     let told: Vec<_> =
         email.events[1..].iter().map(|event| (event.kind.as_str(), event.url.as_deref(), event.recipient.is_some())).collect();
-    let of = |url| ("clicked", Some(url), false);
+    let of = |url| ("clicked", Some(url), true);
     assert_eq!(told, [("opened", None, true), of("https://a.example/"), of("https://b.example/")]);
     assert_eq!(email.summary.status.as_str(), "queued");
 }
