@@ -52,7 +52,6 @@ mod tests {
             email: Some("msg_01h455vb4pex5vsknk084sn02q".parse().unwrap()),
             to: None,
             response: Some("250 a\u{2028}b".to_owned()),
-            url: None,
             api_key_id: None,
             attempt: Some(0),
             duration_ms: None,
