@@ -49,7 +49,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// Where the store cannot: then none was accepted.
+    /// [`Error::IdempotencyConflict`] where the idempotency key was used for another request; otherwise where the store cannot. Then none was accepted.
     pub async fn emails_send_each(
         &self,
         permit: &Permit<needs::Send>,
@@ -83,7 +83,7 @@ impl App {
         whole: Option<&Idempotency>,
         named: &mut Named,
     ) -> Result<Prepared, Error> {
-        let part = u16::try_from(index).map_err(broken)?;
+        let part = u16::try_from(index + 1).map_err(broken)?;
         let idempotency = whole.map(|whole| Idempotency { part, ..whole.clone() });
         self.prepared(permit, request, idempotency, named).await
     }

@@ -56,8 +56,13 @@ pub struct Idempotency {
     pub key: IdempotencyKey,
     /// What it asks for.
     pub fingerprint: Fingerprint,
-    /// Which of the request's emails it is of, from 0.
+    /// Which of the request's emails it is of, from 1; [`WHOLE`](Self::WHOLE): of the request as a whole, as where it asks for one email.
     pub part: u16,
+}
+
+impl Idempotency {
+    /// The part that is the request as a whole.
+    pub const WHOLE: u16 = 0;
 }
 
 #[cfg(test)]

@@ -133,7 +133,12 @@ impl Failure {
     /// The same of the email at this place of a batch.
     #[must_use]
     pub fn of_batch(index: usize, failure: Self) -> Self {
-        Self::InBatch { field: batch_field(index, failure.field()), failure: Box::new(failure) }
+        let field = batch_field(index, failure.field());
+        match failure {
+            // It names its field itself.
+            Self::App(Error::Invalid(error)) => Self::App(Error::Invalid(error.problem.at(field))),
+            failure => Self::InBatch { field, failure: Box::new(failure) },
+        }
     }
 
     /// The code of the answer.

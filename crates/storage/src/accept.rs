@@ -3,6 +3,7 @@
 mod gather;
 mod insert;
 mod repeat;
+mod request;
 mod statement;
 mod whole;
 
@@ -15,6 +16,7 @@ use time::OffsetDateTime;
 pub(crate) use self::gather::Gatherer;
 use self::insert::Insert;
 use self::repeat::{Look, Winners};
+use self::request::Request;
 use self::statement::Row;
 pub use self::whole::NoneAccepted;
 use crate::store::{change, read};
@@ -96,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where the database cannot; then none was accepted. Why one of them may not be sent is told in its place, as [`email_accept`](Self::email_accept)
+    /// [`Error::IdempotencyConflict`] where they are one request's, whose idempotency key is another's; otherwise where the database cannot. Then none was accepted. Why one of them may not be sent is told in its place, as [`email_accept`](Self::email_accept)
     /// has it.
     pub async fn email_accept_each(&self, acceptances: Vec<Acceptance>) -> Result<Vec<Result<Accepted, Error>>, Error> {
         self.accept_each(&acceptances.iter().collect::<Vec<_>>()).await
@@ -150,11 +152,14 @@ impl Store {
         Ok(insert)
     }
 
-    /// One statement, one commit.
+    /// One commit: of one statement, unless they are one request's.
     async fn accept_once(&self, acceptances: &[&Acceptance]) -> Result<Vec<Verdict>, Error> {
         let insert = self.insert_of(acceptances.iter().copied())?;
-        // All rows are fetched: an error while committing comes after the last of them.
-        let rows = change!(self, connection => insert.write(connection).await).await?;
+        let rows = match Request::of(acceptances.iter().copied()) {
+            // All rows are fetched: an error while committing comes after the last of them.
+            None => change!(self, connection => insert.write(connection).await).await?,
+            request => self.write_request(request.as_ref(), &insert, some_accepted).await?,
+        };
         let verdicts: Vec<_> = rows.into_iter().map(verdict).collect();
         let accepted = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Told(Ok(_)))).count();
         if accepted > 0 {
@@ -185,8 +190,16 @@ impl Verdict {
     }
 }
 
+/// Under the key of a request of whose emails none is accepted, nothing is kept.
+fn some_accepted(rows: &[Row]) -> bool {
+    rows.iter().any(|row| row.created_at.is_some())
+}
+
 /// Of several, each needs an error of its own.
 fn unknown(error: &Error) -> Error {
+    if matches!(error, Error::IdempotencyConflict) {
+        return Error::IdempotencyConflict;
+    }
     Error::Unavailable(format!("what was accepted under an idempotency key cannot be told: {error}"))
 }
 

@@ -12,11 +12,23 @@ async fn batch(world: &World, secret: &str, query: &str, emails: &[Value]) -> Ht
 }
 
 /// With an idempotency key.
-async fn again(world: &World, key: &str, query: &str, emails: &[Value]) -> HttpAnswer {
+async fn posted(world: &World, path: &str, key: &str, body: &Value) -> HttpAnswer {
     let bearer = format!("Bearer {KEY}");
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json"), ("idempotency-key", key)];
-    let body = json!({"emails": emails}).to_string();
-    world.server.connect().await.send_octets("POST", &format!("/v1/send/batch{query}"), &headers, body.into()).await.unwrap()
+    world.server.connect().await.send_octets("POST", path, &headers, body.to_string().into()).await.unwrap()
+}
+
+async fn again(world: &World, key: &str, query: &str, emails: &[Value]) -> HttpAnswer {
+    posted(world, &format!("/v1/send/batch{query}"), key, &json!({"emails": emails})).await
+}
+
+async fn alone(world: &World, key: &str, email: &Value) -> HttpAnswer {
+    posted(world, "/v1/send", key, email).await
+}
+
+/// Refused for its idempotency key, and no email of it is to blame.
+fn is_conflict(answer: &HttpAnswer) -> bool {
+    answer.status == 409 && answer.json()["error"]["code"] == "idempotency_conflict" && answer.json()["error"].get("field").is_none()
 }
 
 fn to(address: &str) -> Value {
@@ -81,6 +93,7 @@ async fn one_that_is_wrong_keeps_all_from_being_accepted_unless_the_caller_says_
         told["errors"].as_array().unwrap().iter().map(|entry| (text(&entry["error"]["code"]), text(&entry["error"]["field"]))).collect();
     let expected =
         [("invalid_request", "emails[1].to"), ("sender_not_allowed", "emails[2]"), ("invalid_request", "emails[3].scheduled_at")];
+    assert_eq!(told["errors"][2]["error"]["message"], "emails[3].scheduled_at: must be in the future");
     assert_eq!(errors, expected.map(|(code, field)| (code.to_owned(), field.to_owned())));
     assert_eq!(count(&world).await, "2 1");
 }
@@ -116,19 +129,63 @@ async fn a_batch_that_is_repeated_is_told_what_the_first_one_was() {
         assert_eq!((first.status, repeated.status, first.json()), (202, 202, repeated.json()), "{query}");
         assert_eq!((first.header("idempotency-replayed"), repeated.header("idempotency-replayed")), (None, Some("true")));
         for (query, emails) in [(query, &emails[..1]), (if query.is_empty() { "?mode=permissive" } else { "" }, &emails[..])] {
-            let other = again(&world, &key, query, emails).await;
-            if other.status == 202 {
-                assert_eq!(other.json()["data"], json!([]));
-                assert_eq!(other.json()["errors"][0]["error"]["code"], "idempotency_conflict");
-                continue;
-            }
-            assert_eq!(fault(&other).1, "idempotency_conflict", "{query}");
+            assert!(is_conflict(&again(&world, &key, query, emails).await), "{query}");
         }
     }
     assert_eq!(count(&world).await, "4 2");
     // A batch that was refused leaves the key free.
     assert_eq!(again(&world, "free", "", &[to("nonsense")]).await.status, 400);
     assert_eq!(again(&world, "free", "", &emails).await.status, 202);
+}
+
+/// Whichever of its emails were accepted: a key that stands for a request stands for no other, of as many emails or more.
+#[tokio::test]
+async fn a_key_that_was_used_is_used_up_for_all_of_any_other_request() {
+    let world = World::start().await;
+    let emails = ["a", "b", "c"].map(|name| to(&format!("{name}@recipient.example")));
+    let bodies = [vec![emails[0].clone()], vec![to("nonsense"), emails[0].clone()], vec![emails[0].clone(), to("nonsense")]];
+    for (key, first) in ["alone", "second", "first"].into_iter().zip(&bodies) {
+        let first = again(&world, key, "?mode=permissive", first).await;
+        assert_eq!((first.status, ids(&first).len()), (202, 1), "{key}");
+        for (query, others) in [("?mode=permissive", &emails[1..]), ("?mode=permissive", &emails[..]), ("", &emails[1..])] {
+            let other = again(&world, key, query, others).await;
+            assert!(is_conflict(&other), "{key}{query}: {}", other.json());
+        }
+        assert!(is_conflict(&alone(&world, key, &emails[1]).await), "{key}");
+    }
+    assert_eq!(alone(&world, "single", &emails[0]).await.status, 202);
+    for query in ["", "?mode=permissive"] {
+        assert!(is_conflict(&again(&world, "single", query, &emails).await), "{query}");
+    }
+    assert_eq!(count(&world).await, "4 4");
+    // A batch of which nothing was accepted leaves the key free.
+    let none = again(&world, "free", "?mode=permissive", &[to("nonsense"), email(&json!({"scheduled_at": "2020-01-01T00:00:00Z"}))]).await;
+    assert_eq!((none.status, ids(&none).len()), (202, 0));
+    assert_eq!(alone(&world, "free", &emails[0]).await.status, 202);
+}
+
+/// What was refused is looked at again, and what was accepted is not accepted again.
+#[tokio::test]
+async fn a_permissive_batch_that_is_repeated_has_what_was_refused_looked_at_again() {
+    let world = World::start().await;
+    let tenant = world.tenant("Acme").await;
+    let limit = async |per_day: u32| {
+        let limit = json!({"rate_limit": {"emails_per_day": per_day}});
+        assert_eq!(world.server.ask("PATCH", &format!("/v1/tenants/{tenant}"), Some(KEY), Some(&limit)).await.status, 200);
+    };
+    let emails = ["a", "b", "c"].map(|name| to(&format!("{name}@recipient.example")));
+    let path = format!("/v1/tenants/{tenant}/send/batch?mode=permissive");
+    let mut told = Vec::new();
+    for per_day in [1, 2, 2] {
+        limit(per_day).await;
+        let answer = posted(&world, &path, "order-7", &json!({"emails": emails})).await;
+        told.push((ids(&answer), answer.header("idempotency-replayed").is_some()));
+    }
+    let counts: Vec<_> = told.iter().map(|(ids, replayed)| (ids.len(), *replayed)).collect();
+    assert_eq!(counts, [(1, false), (2, false), (2, true)]);
+    assert!(told[1].0 == told[2].0 && told[0].0[0] == told[1].0[0]);
+    assert!(is_conflict(&posted(&world, &path, "order-7", &json!({"emails": emails[..2]})).await));
+    assert_eq!(count(&world).await, "2 2");
 }
 
 #[tokio::test]

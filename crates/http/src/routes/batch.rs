@@ -19,7 +19,7 @@ pub(crate) async fn send(permit: Permit<needs::Send>, mut call: Call<App>) -> An
         Some(key) => {
             let read = if mode == BatchMode::Strict { SendBatch::read_strict } else { SendBatch::read_permissive };
             let (request, fingerprint) = call.read(read).await?;
-            (request, Some(Idempotency { key, fingerprint, part: 0 }))
+            (request, Some(Idempotency { key, fingerprint, part: Idempotency::WHOLE }))
         }
     };
     match mode {

@@ -17,7 +17,7 @@ pub(crate) async fn send(permit: Permit<needs::Send>, mut call: Call<App>) -> An
         None => (call.read(SendEmail::read).await?, None),
         Some(key) => {
             let (request, fingerprint) = call.read(SendEmail::read_with_fingerprint).await?;
-            (request, Some(Idempotency { key, fingerprint, part: 0 }))
+            (request, Some(Idempotency { key, fingerprint, part: Idempotency::WHOLE }))
         }
     };
     let email = call.state().email_send(&permit, asked(request), idempotency).await?;

@@ -27,13 +27,22 @@ DELETE FROM idempotency_keys k USING old o WHERE k.tenant_id = o.tenant_id AND k
 
 /// As which a key is kept: with the mode, since what a test key sent goes nowhere and must not answer for a live one's.
 pub(super) fn digest_of(acceptance: &Acceptance) -> Option<Vec<u8>> {
-    let Idempotency { key, part, .. } = acceptance.idempotency.as_ref()?;
+    digest_of_part(acceptance, acceptance.idempotency.as_ref()?.part)
+}
+
+/// As which the key of the request is kept, of whose emails this is one.
+pub(super) fn whole_digest_of(acceptance: &Acceptance) -> Option<Vec<u8>> {
+    digest_of_part(acceptance, Idempotency::WHOLE)
+}
+
+fn digest_of_part(acceptance: &Acceptance, part: u16) -> Option<Vec<u8>> {
+    let key = &acceptance.idempotency.as_ref()?.key;
     let mut context = digest::Context::new(&digest::SHA256);
     for octets in [DOMAIN, acceptance.consented.mode().as_str().as_bytes(), b"\0", key.reveal().as_bytes()] {
         context.update(octets);
     }
-    // The first of several is kept as one that is alone, so that the key is used up for both.
-    if *part > 0 {
+    // The whole of a request is kept as one that is alone, so that the key is used up for both.
+    if part != Idempotency::WHOLE {
         context.update(b"\0");
         context.update(&part.to_be_bytes());
     }

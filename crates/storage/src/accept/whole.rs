@@ -1,11 +1,8 @@
 //! Accepting all of several emails or none.
 
-use diesel::result::Error as DieselError;
-use diesel_async::AsyncConnection;
-
+use super::request::Request;
 use super::statement::Row;
 use super::{Acceptance, Accepted, ROUNDS, Verdict, verdict};
-use crate::store::change;
 use crate::{Error, Store};
 
 /// Why none of several emails was accepted.
@@ -61,27 +58,17 @@ impl Store {
 
     /// Writes them, or tells why it does not, in which case those that were not in the way seem to be accepted.
     async fn write_all(&self, acceptances: &[Acceptance]) -> Result<Vec<Row>, Error> {
-        let (insert, mut undone) = (&self.insert_of(acceptances.iter())?, None);
-        let written: Result<Vec<Row>, Error> = change!(self, connection => {
-            let write = connection.transaction(async |connection| {
-                let rows = insert.write(connection).await?;
-                if rows.iter().all(|row| row.created_at.is_some()) {
-                    return Ok(rows);
-                }
-                undone = Some(rows);
-                Err(DieselError::RollbackTransaction)
-            });
-            write.await
-        })
-        .await;
-        if let (Err(Error::Database(DieselError::RollbackTransaction)), Some(rows)) = (&written, undone) {
-            return Ok(rows);
-        }
-        if let Ok(rows) = &written {
+        let (insert, request) = (self.insert_of(acceptances.iter())?, Request::of(acceptances.iter()));
+        let rows = self.write_request(request.as_ref(), &insert, all_accepted).await?;
+        if all_accepted(&rows) {
             self.email_counts.accepted.add(rows.len());
             self.wake.accepted();
             self.webhook_wake.happened(acceptances.iter().map(|acceptance| acceptance.consented.tenant().as_uuid()));
         }
-        written
+        Ok(rows)
     }
+}
+
+fn all_accepted(rows: &[Row]) -> bool {
+    rows.iter().all(|row| row.created_at.is_some())
 }
