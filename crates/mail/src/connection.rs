@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mail_send::SmtpClient;
 use selfmx_domain::Reply;
-use selfmx_metrics::Held;
+use selfmx_metrics::{Gauge, Held};
 use smtp_proto::{AUTH_LOGIN, AUTH_PLAIN, EXT_START_TLS, EhloResponse};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -31,12 +31,14 @@ pub(crate) struct Connection {
     pub(crate) capabilities: EhloResponse<String>,
     /// How many messages were handed over it.
     pub(crate) served: u32,
-    _counted: Held,
+    /// By the relay, and by whoever counts those of all relays.
+    _counted: [Held; 2],
 }
 
 impl Connection {
-    /// Connects, and goes as far as the settings ask: greeting, EHLO, STARTTLS and EHLO again, AUTH.
-    pub(crate) async fn open(settings: &RelaySettings, tls: Option<&Tls>) -> Result<Self, RelayError> {
+    /// Connects, and goes as far as the settings ask: greeting, EHLO, STARTTLS and EHLO again, AUTH. From its beginning it is one of those that are `open`.
+    pub(crate) async fn open(settings: &RelaySettings, tls: Option<&Tls>, open: &Gauge) -> Result<Self, RelayError> {
+        let open = open.hold();
         let tcp = dial::connect(settings).await?;
         let (mut client, greeted) = match (settings.security, tls) {
             (Security::ImplicitTls, Some(tls)) => (client(settings, handshake(tcp, tls, settings.timeout).await?), false),
@@ -48,7 +50,7 @@ impl Connection {
         }
         let capabilities = ehlo(&mut client, settings).await?;
         authenticate(&mut client, &capabilities, settings).await?;
-        Ok(Self { client, capabilities, served: 0, _counted: settings.counts.connections.hold() })
+        Ok(Self { client, capabilities, served: 0, _counted: [open, settings.counts.connections.hold()] })
     }
 
     /// Sends octets as one write.

@@ -148,4 +148,13 @@ impl RelayError {
     pub const fn is_lasting(&self) -> bool {
         matches!(self, Self::AuthRefused(_) | Self::Untrusted(_) | Self::NoStartTls | Self::NoAuth)
     }
+
+    /// Whether the relay answered, and wanted no connection more at present.
+    pub(crate) const fn is_turned_away(&self) -> bool {
+        match self {
+            Self::Refused { phase: Phase::Greeting | Phase::Ehlo | Phase::Auth, reply } => !reply.is_permanent(),
+            Self::Broken { phase: Phase::Greeting, .. } => true,
+            _ => false,
+        }
+    }
 }

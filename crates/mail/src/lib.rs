@@ -66,6 +66,7 @@ mod relay;
 mod reply;
 mod report;
 mod settings;
+mod slots;
 mod terms;
 mod tls;
 mod tracking;

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use selfmx_domain::{Reply, Verdict};
-use tokio::sync::Semaphore;
+use selfmx_metrics::Gauge;
 use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::gate::Gate;
 use crate::pool::Pool;
+use crate::slots::Slots;
 use crate::tls::Tls;
 use crate::transaction::{self, Fate, MaySend, Outcome};
 use crate::{Envelope, RelayError, RelaySettings, RelayStatus, Security, SmtpCounts, canonical, dial};
@@ -33,8 +34,9 @@ pub struct Relay {
     tls: Option<Tls>,
     gate: Gate,
     pool: Arc<Pool>,
-    /// As many as there may be connections; first come, first served.
-    slots: Semaphore,
+    slots: Slots,
+    /// The connections that there are: in use, kept, or being made.
+    open: Gauge,
 }
 
 impl Relay {
@@ -55,7 +57,8 @@ impl Relay {
             tls,
             gate: Gate::new(format!("{}:{}", settings.host, settings.port), settings.hold, settings.counts.paused.clone()),
             pool: Pool::new(settings.idle_timeout, settings.messages_per_connection),
-            slots: Semaphore::new(settings.pool_size.max(1)),
+            slots: Slots::new(settings.pool_size.max(1), settings.hold),
+            open: Gauge::default(),
             settings,
         })
     }
@@ -120,12 +123,18 @@ impl Relay {
         if let Some(reason) = self.gate.closed(Instant::now()) {
             return for_all(Verdict::Held(reason));
         }
-        // The semaphore is never closed: without a permit there is merely no bound.
-        let _slot = self.slots.acquire().await;
-        let begin = Instant::now();
-        let attempted = self.attempt(envelope, message, may_send).await;
-        self.settings.counts.attempted(begin.elapsed(), attempted.as_deref(), envelope.recipients.len());
-        attempted
+        loop {
+            let slot = self.slots.take().await;
+            let begin = Instant::now();
+            let attempted = self.attempt(envelope, message, may_send).await;
+            if attempted.as_ref().is_err_and(RelayError::is_turned_away) && self.open.value() > 0 {
+                // The relay works, and has as many connections as it wants: that is about no message. This one waits for one of them.
+                self.slots.rest(slot, self.open.value());
+                continue;
+            }
+            self.settings.counts.attempted(begin.elapsed(), attempted.as_deref(), envelope.recipients.len());
+            return attempted;
+        }
     }
 
     /// Over a kept connection if there is one, else over a new one. A kept one that turns out to be closed has cost nothing: a new one follows.
@@ -170,7 +179,7 @@ impl Relay {
 
     /// A new connection; how that went is how things stand with the relay.
     async fn open(&self) -> Result<Connection, RelayError> {
-        match Connection::open(&self.settings, self.tls.as_ref()).await {
+        match Connection::open(&self.settings, self.tls.as_ref(), &self.open).await {
             Ok(connection) => {
                 self.gate.open();
                 Ok(connection)

@@ -51,6 +51,8 @@ pub struct SinkSettings {
     pub mechanisms: Vec<String>,
     /// What is sent in one write with the 220 after STARTTLS, as an attacker would.
     pub injected: String,
+    /// The most connections at once; more are greeted with a 421.
+    pub most_connections: Option<usize>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -65,6 +67,7 @@ impl Default for SinkSettings {
             credentials: None,
             mechanisms: vec!["PLAIN".to_owned(), "LOGIN".to_owned()],
             injected: String::new(),
+            most_connections: None,
             faults: Vec::new(),
         }
     }

@@ -38,6 +38,32 @@ async fn no_more_connections_than_allowed_are_made() {
     assert_eq!(sink.ledger().delivered_count(), 60);
 }
 
+/// A relay that takes fewer connections than we would make says so to those beyond, and that is about no message.
+#[tokio::test]
+async fn who_is_turned_away_for_the_number_of_connections_waits_for_one_of_them() {
+    let slow = Fault::new(Phase::FinalDot, Act::Late(Duration::from_millis(10)));
+    let sink = Sink::start(SinkSettings { most_connections: Some(2), faults: vec![slow], ..SinkSettings::default() }).await;
+    let relay = Arc::new(Relay::new(settings(sink.address())).unwrap());
+    let sending: Vec<_> = (0..60)
+        .map(|_| {
+            let relay = Arc::clone(&relay);
+            tokio::spawn(async move { relay.deliver(&to(&["a"]), &plain_message()).await })
+        })
+        .collect();
+    for sent in sending {
+        assert_eq!(kinds(&sent.await.unwrap()), ["delivered"]);
+    }
+    assert_eq!(sink.ledger().delivered_count(), 60);
+    assert!(sink.ledger().connections() <= 20, "{}: it is not asked again and again", sink.ledger().connections());
+}
+
+#[tokio::test]
+async fn who_is_turned_away_where_nobody_is_connected_is_told_so() {
+    let (_sink, relay) = sink_and_relay(SinkSettings { most_connections: Some(0), ..SinkSettings::default() }).await;
+    let verdicts = relay.deliver(&to(&["a"]), &plain_message()).await;
+    assert_eq!(kinds(&verdicts), ["asked to come back"]);
+}
+
 #[tokio::test]
 async fn an_unused_connection_is_closed_with_a_goodbye() {
     let sink = Sink::well_behaved().await;

@@ -50,6 +50,9 @@ pub(super) async fn accept(listener: TcpListener, settings: Arc<SinkSettings>, l
 
 async fn converse(tcp: TcpStream, number: usize, settings: &SinkSettings, ledger: &Ledger) -> io::Result<()> {
     tcp.set_nodelay(true)?;
+    if settings.most_connections.is_some_and(|most| ledger.connections() - ledger.closed() > most) {
+        return BufReader::new(tcp).write_all(b"421 4.7.0 too many connections\r\n").await;
+    }
     let mut session = Session { number, settings, ledger, tls: false, user: None, count: 0, open: None };
     if let SinkTls::Implicit(certificate) = &settings.tls {
         session.tls = true;
