@@ -65,6 +65,7 @@ mod pool;
 mod relay;
 mod reply;
 mod report;
+mod rounds;
 mod settings;
 mod slots;
 mod terms;

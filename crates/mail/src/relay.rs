@@ -13,7 +13,7 @@ use crate::pool::Pool;
 use crate::slots::Slots;
 use crate::tls::Tls;
 use crate::transaction::{self, Fate, MaySend, Outcome};
-use crate::{Envelope, RelayError, RelaySettings, RelayStatus, Security, SmtpCounts, canonical, dial};
+use crate::{Envelope, RelayError, RelaySettings, RelayStatus, Security, SmtpCounts, canonical, dial, rounds};
 
 /// One SMTP relay, with connections kept between messages (RFC 5321).
 ///
@@ -156,7 +156,7 @@ impl Relay {
         message: &[u8],
         may_send: MaySend<'_>,
     ) -> (Outcome, Connection) {
-        let outcome = transaction::run(&mut connection, envelope, message, may_send, self.settings.final_timeout).await;
+        let outcome = rounds::run(&mut connection, envelope, message, may_send, self.settings.final_timeout).await;
         (outcome, connection)
     }
 

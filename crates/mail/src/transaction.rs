@@ -8,6 +8,7 @@ use smtp_proto::{EXT_8BIT_MIME, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8};
 use crate::connection::{ABOUT_US, Connection};
 use crate::error::Phase;
 use crate::reply::ReplyFlaw;
+use crate::rounds::is_too_many;
 use crate::{Envelope, RelayError, dots};
 
 /// So many commands go out before replies are read: more could fill both directions, each side waiting for the other to read.
@@ -180,6 +181,10 @@ impl Transaction<'_> {
             (Command::Rcpt(place), 200..=299) if self.mail_accepted => self.accepted.push(place),
             (Command::Data, 354) => self.data_accepted = true,
             (_, 200..=399) => return Err(RelayError::Protocol { phase: command.phase(), flaw: ReplyFlaw::OutOfPlace }),
+            // Too many recipients, or a mailbox that is full: without others before it that will show.
+            (Command::Rcpt(place), 552) if !self.accepted.is_empty() && is_too_many(&reply) => {
+                self.settle(place, &Verdict::Deferred(Deferral::Reply(reply)));
+            }
             (Command::Rcpt(place), _) => self.settle(place, &refusal(reply, Verdict::Bounced)),
             // The relay wants us to authenticate or to use TLS: that is about our settings, and not about this message.
             (Command::Mail, code) if ABOUT_US.contains(&code) => self.settle_all(&Verdict::Held(reply.to_string())),

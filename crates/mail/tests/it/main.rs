@@ -10,6 +10,7 @@ mod kept;
 mod mime;
 mod reach;
 mod real;
+mod rounds;
 mod support;
 mod tls;
 mod transaction;
