@@ -38,7 +38,7 @@ pub struct Health {
     pub status: HealthStatus,
     /// `ok` or `unreachable`.
     pub database: &'static str,
-    /// `ok`, `untried` (no mail was handed over yet), `held` (the relay refuses our credentials, or is not trusted) or `capture` (there is none).
+    /// `ok`, `untried` (no mail was handed over yet), `unreachable` (no connection could be made the last time), `held` (the relay refuses our credentials, or is not trusted) or `capture` (there is none).
     pub smtp: &'static str,
     /// How many emails have something left to do.
     pub queue_depth: Option<u64>,
@@ -88,6 +88,10 @@ impl App {
             None => "capture",
             Some(RelayStatus::Untried) => "untried",
             Some(RelayStatus::Ready) => "ok",
+            Some(RelayStatus::Unreachable) => {
+                warnings.push("the relay cannot be reached: mail is tried again until its attempts run out; POST /v1/test-smtp tells why");
+                "unreachable"
+            }
             Some(RelayStatus::Held { .. }) => {
                 warnings.push("the relay cannot be used: mail waits in the queue; POST /v1/test-smtp tells why");
                 "held"

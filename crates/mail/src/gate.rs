@@ -13,6 +13,8 @@ pub enum RelayStatus {
     Untried,
     /// The last connection to it was good.
     Ready,
+    /// No connection to it could be made the last time, or it spoke no SMTP: its mail is tried again.
+    Unreachable,
     /// It cannot be used until somebody changes something: its mail waits.
     Held {
         /// Why, in words for an operator.
@@ -64,6 +66,14 @@ impl Gate {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = (RelayStatus::Ready, None);
     }
 
+    /// No connection could be made. A relay that is held stays so: why it is held is what has to be put right.
+    pub(crate) fn fail(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(state.0, RelayStatus::Held { .. }) {
+            *state = (RelayStatus::Unreachable, None);
+        }
+    }
+
     /// The relay cannot be used.
     pub(crate) fn close(&self, reason: String, now: Instant) {
         tracing::warn!(relay = self.relay, reason = without_address(&reason), "the relay is held");
@@ -97,8 +107,12 @@ mod tests {
         assert_eq!(gate.closed(after(29)), Some("535 no".to_owned()));
         assert_eq!(gate.closed(after(30)), None);
         assert_eq!(gate.closed(after(31)), Some("535 no".to_owned()), "only one tries");
+        gate.fail();
+        assert!(matches!(gate.status(), RelayStatus::Held { .. }), "it is still to be put right");
         gate.open();
         assert_eq!((gate.status(), gate.closed(after(32))), (RelayStatus::Ready, None));
+        gate.fail();
+        assert_eq!((gate.status(), gate.closed(after(33))), (RelayStatus::Unreachable, None), "it is tried as ever");
         assert_eq!(paused.value(), 0);
         gate.close("535 no".to_owned(), start);
         drop(gate);

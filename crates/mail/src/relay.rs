@@ -189,6 +189,8 @@ impl Relay {
                 tracing::debug!(%error, "no connection to the relay");
                 if error.is_lasting() {
                     self.gate.close(error.to_string(), Instant::now());
+                } else if self.open.value() == 0 {
+                    self.gate.fail();
                 }
                 Err(error)
             }

@@ -37,6 +37,8 @@ async fn it_tells_of_the_relay_and_of_what_waits() {
     until(&world.database, "SELECT count(*) FROM recipients WHERE attempts = 1", "3").await;
     // What it found out is up to a second old.
     eventually("three that wait", async || world.get("/health").await.json()["queue_depth"] == 3).await;
+    let ill = world.get("/health").await.json();
+    assert_eq!((&ill["status"], &ill["smtp"], ill["warnings"].as_array().unwrap().len()), (&json!("degraded"), &json!("unreachable"), 1));
     let sink = Sink::start_at(gone, SinkSettings::default()).await;
     assert_eq!(world.server.ask("POST", "/v1/test-smtp", Some(KEY), None).await.status, 200);
     world.database.execute("UPDATE queue SET due_at = now()").await;

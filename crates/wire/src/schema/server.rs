@@ -27,7 +27,7 @@ fn health() -> Value {
         .has("status", word(["ok", "degraded"]))
         .has("version", string())
         .has("database", word(["ok", "unreachable"]))
-        .has("smtp", word(["ok", "untried", "held", "capture"]))
+        .has("smtp", word(["ok", "untried", "unreachable", "held", "capture"]))
         .has("queue_depth", said(nullable(count()), "How many emails have something left to do; `null`: the database does not answer."))
         .has("relays_paused", said(count(), "How many relays cannot be used until somebody changes something."))
         .may("warnings", said(list(string()), "What an operator should put right."))
