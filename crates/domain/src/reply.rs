@@ -119,9 +119,9 @@ pub enum Verdict {
     Deferred(Deferral),
     /// The relay refused the recipient for good.
     Bounced(Reply),
-    /// The relay refused the sender or the message for good, for whomever it is.
+    /// The relay refused the sender or the message for good, for whomever it is, or does not offer what the message or the address needs.
     Rejected(Reply),
-    /// The message cannot be handed to this relay at all, for a reason found on our side (the relay has no SMTPUTF8, say).
+    /// The message cannot be handed over at all, for a reason found on our side (it cannot be read any more, say).
     Undeliverable(String),
     /// The relay cannot be used at present (it refuses our credentials, say): nothing was tried, so nothing counts as an attempt.
     Held(String),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use selfmx_domain::{Deferral, Reply, Verdict};
+use selfmx_domain::{Deferral, EnhancedCode, Reply, Verdict};
 use smtp_proto::{EXT_8BIT_MIME, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8};
 
 use crate::connection::{ABOUT_US, Connection};
@@ -16,6 +16,12 @@ const COMMANDS_AT_ONCE: usize = 50;
 
 /// The service is closing (RFC 5321 section 3.8).
 const CLOSING: u16 = 421;
+
+/// The message is too large (RFC 3463 section 3.4).
+const TOO_LARGE: EnhancedCode = EnhancedCode { class: 5, subject: 3, detail: 4 };
+
+/// An address is not in ASCII (RFC 6531 section 4.3).
+const NOT_ASCII: EnhancedCode = EnhancedCode { class: 5, subject: 6, detail: 7 };
 
 /// What became of a transaction.
 pub(crate) struct Outcome {
@@ -87,20 +93,26 @@ pub(crate) async fn run(
     transaction.outcome(ended)
 }
 
-/// Verdicts on those that the relay cannot serve at all, by what it offers.
+/// Verdicts on those that the relay does not take, by what it offers: what it would answer if it were asked (RFC 1870 section 6.2, RFC 6531 section 3.5).
 fn unsuitable(connection: &Connection, envelope: &Envelope, message: &[u8]) -> Vec<Option<Verdict>> {
     let offered = &connection.capabilities;
     if offered.has_capability(EXT_SIZE) && offered.size > 0 && message.len() > offered.size {
         let reason = format!("the message has {} octets, and the relay takes {} at most", message.len(), offered.size);
-        return vec![Some(Verdict::Undeliverable(reason)); envelope.recipients.len()];
+        return vec![Some(not_taken(552, TOO_LARGE, &reason)); envelope.recipients.len()];
     }
     if offered.has_capability(EXT_SMTP_UTF8) {
         return vec![None; envelope.recipients.len()];
     }
-    let message_needs = envelope.smtputf8 || envelope.sender.needs_smtputf8() || !message.is_ascii();
-    let refusal =
-        |needs: bool| needs.then(|| Verdict::Undeliverable("the address needs SMTPUTF8, which the relay does not offer".to_owned()));
-    envelope.recipients.iter().map(|recipient| refusal(message_needs || recipient.needs_smtputf8())).collect()
+    if envelope.smtputf8 || envelope.sender.needs_smtputf8() || !message.is_ascii() {
+        let reason = "the sender, or an address that the message shows, needs SMTPUTF8, which the relay does not offer";
+        return vec![Some(not_taken(553, NOT_ASCII, reason)); envelope.recipients.len()];
+    }
+    let refusal = |needs: bool| needs.then(|| not_taken(553, NOT_ASCII, "the address needs SMTPUTF8, which the relay does not offer"));
+    envelope.recipients.iter().map(|recipient| refusal(recipient.needs_smtputf8())).collect()
+}
+
+fn not_taken(code: u16, enhanced: EnhancedCode, reason: &str) -> Verdict {
+    Verdict::Rejected(Reply::new(code, Some(enhanced), reason))
 }
 
 impl Transaction<'_> {

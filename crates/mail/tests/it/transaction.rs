@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use selfmx_domain::Verdict;
 use selfmx_mail::{Envelope, Relay, RelaySettings};
 use selfmx_testing::{Fault, Phase, Sink, SinkSettings};
 
@@ -91,8 +92,8 @@ async fn many_recipients_go_in_groups() {
 async fn a_message_above_the_relay_s_size_is_not_sent() {
     let (sink, relay) = sink_and_relay(offering(&["SIZE 100"])).await;
     let verdicts = relay.deliver(&to(&["a"]), &plain_message()).await;
-    assert_eq!(kinds(&verdicts), ["undeliverable"]);
-    assert!(format!("{verdicts:?}").contains("the relay takes 100 at most"), "{verdicts:?}");
+    let Verdict::Rejected(reply) = &verdicts[0] else { panic!("{verdicts:?}") };
+    assert!(reply.to_string().starts_with("552 5.3.4 ") && reply.text().ends_with("the relay takes 100 at most"), "{reply}");
     assert_eq!(commands(&sink), ["EHLO client.example"]);
     let (_sink, relay) = sink_and_relay(offering(&["SIZE 0"])).await;
     assert_eq!(kinds(&relay.deliver(&to(&["a"]), &plain_message()).await), ["delivered"], "0 is no limit");
@@ -102,17 +103,18 @@ async fn a_message_above_the_relay_s_size_is_not_sent() {
 async fn utf_8_addresses_go_only_where_smtputf8_is_offered() {
     let (sink, relay) = sink_and_relay(offering(&["PIPELINING", "8BITMIME"])).await;
     let verdicts = relay.deliver(&to(&["a", "é"]), &plain_message()).await;
-    assert_eq!(kinds(&verdicts), ["delivered", "undeliverable"]);
-    assert!(format!("{verdicts:?}").contains("SMTPUTF8"));
+    assert_eq!(kinds(&verdicts), ["delivered", "rejected"]);
+    let refused = "553 5.6.7 the address needs SMTPUTF8, which the relay does not offer";
+    assert!(matches!(&verdicts[1], Verdict::Rejected(reply) if reply.to_string() == refused), "{verdicts:?}");
     assert_eq!(sink.ledger().delivered()[0].recipients, ["a@to.example"]);
 
     let mut shown = parts();
     shown.reply_to.push("é@x.example".parse().unwrap());
     let shown = message(&draft(shown));
     let envelope = Envelope { smtputf8: shown.needs_smtputf8(), ..to(&["a"]) };
-    assert_eq!(kinds(&relay.deliver(&envelope, shown.octets()).await), ["undeliverable"], "its header has UTF-8");
+    assert_eq!(kinds(&relay.deliver(&envelope, shown.octets()).await), ["rejected"], "its header has UTF-8");
     let sender = Envelope { sender: "é@x.example".parse().unwrap(), ..to(&["a"]) };
-    assert_eq!(kinds(&relay.deliver(&sender, &plain_message()).await), ["undeliverable"]);
+    assert_eq!(kinds(&relay.deliver(&sender, &plain_message()).await), ["rejected"]);
     assert_eq!(sink.ledger().delivered_count(), 1);
 
     let (sink, relay) = sink_and_relay(SinkSettings::default()).await;

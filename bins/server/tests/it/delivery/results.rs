@@ -198,8 +198,9 @@ async fn an_address_beyond_ascii_reaches_only_a_relay_that_can_carry_it() {
     let email = world.settled(&id).await;
     assert_eq!(recipient(&email, "anna@xn--bcher-kva.example")["status"], "delivered", "a domain alone needs nothing");
     let lost = recipient(&email, "用户@r.example");
-    assert_eq!((&email["status"], &lost["status"], &lost["attempts"]), (&json!("failed"), &json!("failed"), &json!(1)));
-    assert!(text(&lost["last_response"]).contains("SMTPUTF8"), "{lost}");
+    assert_eq!((&email["status"], &lost["status"], &lost["attempts"]), (&json!("bounced"), &json!("bounced"), &json!(1)));
+    assert_eq!((&lost["bounce_type"], text(&lost["last_response"]).contains("SMTPUTF8")), (&json!("soft"), true), "{lost}");
+    assert_eq!(world.get("/v1/suppressions").await.json()["data"], json!([]), "another relay may carry it");
 
     let with = sink(vec![]).await;
     let world = World::relayed(with.address(), &[]).await;
