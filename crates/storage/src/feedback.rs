@@ -56,9 +56,11 @@ impl Store {
                 let (tenant, target) = (Some(note.tenant), Some(note.email.to_string()));
                 self.audit(connection, AuditAction::FeedbackReport, Entry { tenant, target, after, ..Entry::by(&permit) }).await?;
             }
-            Ok::<_, Error>(results)
+            let tenants: Vec<_> = notes.told.iter().map(|note| note.tenant.as_uuid()).collect();
+            Ok::<_, Error>((results, tenants))
         };
-        let results = change!(self, connection => connection.transaction(record).await).await?;
+        let (results, tenants) = change!(self, connection => connection.transaction(record).await).await?;
+        self.webhook_wake.happened(tenants.into_iter());
         for result in results.iter().filter(|result| result.outcome == FeedbackOutcome::Recorded) {
             match report.kind {
                 FeedbackKind::Complaint(_) => self.email_counts.complained.increment(),

@@ -9,8 +9,9 @@ use selfmx_domain::{
     RecipientState, Reply, ReportedRecipient, Suppression, SuppressionReason, Unchangeable,
 };
 use selfmx_storage::{Error, Store};
+use tokio::time::timeout;
 
-use crate::place::{Place, admin, system};
+use crate::place::{LONG, Place, admin, system};
 use crate::settle::{bounced, deferred, delivered};
 
 const ABUSE: FeedbackKind = FeedbackKind::Complaint(FeedbackType::Abuse);
@@ -227,4 +228,15 @@ async fn of_mail_whose_events_are_kept_no_longer_a_complaint_still_counts() {
     assert_eq!(suppressed(&place, "a@y.example").await.unwrap().reason, SuppressionReason::Complaint);
     let written = format!("{} {}", place.ask("SELECT count(*) FROM events").await, noted(&place).await.lines().count());
     assert_eq!(written, "0 1");
+}
+
+#[tokio::test]
+async fn what_is_recorded_wakes_whoever_posts_events() {
+    let place = Place::new().await;
+    let id = taken(&place, &["a@y.example"]).await;
+    let woken = async || timeout(LONG, place.store.webhook_work_arrived()).await.expect("there is something to post");
+    // For what became of the mail until now.
+    woken().await;
+    record(&place.store, &complaint(Some(id), &["a@y.example"])).await;
+    woken().await;
 }

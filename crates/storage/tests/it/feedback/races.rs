@@ -5,10 +5,8 @@ use std::sync::Arc;
 use selfmx_domain::EmailStatus;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use super::*;
-use crate::place::LONG;
 
 #[tokio::test]
 async fn of_the_same_report_from_many_at_once_one_is_recorded() {
