@@ -91,9 +91,11 @@ async fn what_becomes_of_a_mail_is_posted() {
     let email = world.accept(&["a@y.example"], Mode::Live).await;
     let mailer = world.work(Transport::Capture(Capture::NoRelay), settings(0));
     let (stop, task) = world.post(poster(Reach::Anywhere), quick());
-    world.until("SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'", "2").await;
+    world.until("SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'", "3").await;
     let requests = endpoint.requests.lock().unwrap().join("\n");
-    assert!(requests.contains(r#""type":"queued""#) && requests.contains(r#""type":"delivered""#), "{requests}");
+    for kind in ["queued", "sending", "delivered"] {
+        assert!(requests.contains(&format!(r#""type":"{kind}""#)), "{requests}");
+    }
     assert!(requests.contains(&format!(r#""email_id":"{email}""#)), "{requests}");
     stop.cancel();
     task.await.unwrap();
