@@ -146,8 +146,10 @@ impl Finder<'_> {
     fn cut(&self, attribute: Range<usize>) -> Range<usize> {
         let before = attribute.start.checked_sub(1).filter(|at| self.html.get(*at).is_some_and(|octet| is_blank(*octet)));
         let parts = self.html.get(attribute.end).is_some_and(|octet| is_blank(*octet) || matches!(octet, b'>' | b'/'));
+        // A `/` that would come to stand before the `>` would close an element of SVG.
+        let closes = attribute.start.checked_sub(2).is_some_and(|at| self.html.get(at) == Some(&b'/'));
         match before {
-            Some(before) if parts => before..attribute.end,
+            Some(before) if parts && !closes => before..attribute.end,
             _ => attribute,
         }
     }
