@@ -3,7 +3,9 @@
 use std::io::IsTerminal;
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::environment::{Environment, SettingError};
 
@@ -44,16 +46,12 @@ pub(crate) fn start(environment: &Environment, reader: Reader) -> Result<(), Set
     let most = if reader == Reader::Operator { LevelFilter::WARN } else { LevelFilter::TRACE };
     let level = level.unwrap_or(LevelFilter::INFO).min(most);
     let others = level.min(LevelFilter::INFO);
-    let ours = ["selfmx", "selfmx_app", "selfmx_http", "selfmx_mail", "selfmx_pgbox", "selfmx_storage", "selfmx_worker"];
-    let filter =
-        ours.iter().fold(EnvFilter::default().add_directive(others.into()), |filter, name| match format!("{name}={level}").parse() {
-            Ok(directive) => filter.add_directive(directive),
-            Err(_) => filter,
-        });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // By how its name begins: all of ours.
+    let filter = Targets::new().with_default(others).with_target("selfmx", level);
+    let (registry, layer) = (tracing_subscriber::registry().with(filter), tracing_subscriber::fmt::layer().with_writer(std::io::stderr));
     match format {
-        Format::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
-        Format::Text => builder.with_ansi(on_terminal).init(),
+        Format::Json => registry.with(layer.json().flatten_event(true).with_current_span(true).with_span_list(false)).init(),
+        Format::Text => registry.with(layer.with_ansi(on_terminal)).init(),
     }
     Ok(())
 }
