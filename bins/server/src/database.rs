@@ -1,11 +1,14 @@
 //! Finds or starts the database and brings its schema up to date.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use selfmx_pgbox::{Absent, PgBox, Stopped};
 use selfmx_storage::{DatabaseAddress, Store, migrate};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::settings::{Database, Schema};
@@ -16,11 +19,13 @@ const VISIT: Duration = Duration::from_secs(120);
 /// How long a private server may take to start whose start is no longer wanted.
 const UNWANTED: Duration = Duration::from_secs(29);
 const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+/// How long a private server that is down may be so before it is noticed.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// The database, and the private server where there is one.
 pub(crate) struct Opened {
     pub(crate) address: DatabaseAddress,
-    private: Option<PgBox>,
+    private: Option<Arc<Mutex<PgBox>>>,
 }
 
 impl Opened {
@@ -42,7 +47,7 @@ impl Opened {
         let settings = selfmx_pgbox::Settings::new(data_dir.join("postgres")).bin_dir(bin_dir);
         let private = PgBox::open(way(settings)).await?;
         let address = private.connection_string(selfmx_pgbox::DATABASE).parse()?;
-        Ok(Self { address, private: Some(private) })
+        Ok(Self { address, private: Some(Arc::new(Mutex::new(private))) })
     }
 
     /// What `opening` opens, unless a signal comes first: then a private server whose start has begun is stopped, since it would go on
@@ -66,11 +71,36 @@ impl Opened {
 
     /// Stops the private server, where there is one that nobody else uses.
     pub(crate) async fn close(self) -> Result<(), Failure> {
-        let Some(private) = self.private else { return Ok(()) };
-        if private.stop().await? == Stopped::InUse {
+        // Whoever keeps it has ended, or never began.
+        let Some(private) = self.private.and_then(Arc::into_inner) else { return Ok(()) };
+        if private.into_inner().stop().await? == Stopped::InUse {
             tracing::info!("the private PostgreSQL goes on: another process uses it");
         }
         Ok(())
+    }
+
+    /// The private server, where there is one, for whoever [keeps](keep) it.
+    pub(crate) fn private(&self) -> Option<Arc<Mutex<PgBox>>> {
+        self.private.clone()
+    }
+}
+
+/// Starts the private server again whenever it is down, as after the kernel killed it for want of memory, until `stop`.
+pub(crate) async fn keep(private: Arc<Mutex<PgBox>>, stop: CancellationToken) {
+    let mut private = private.lock().await;
+    let kept = async {
+        loop {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            match private.revive().await {
+                Ok(false) => {}
+                Ok(true) => tracing::error!("the private PostgreSQL was down and was started again: its log is in DATA_DIR/postgres"),
+                Err(error) => tracing::error!(error = %error, "the private PostgreSQL is down and could not be started: it is tried again"),
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = kept => {}
     }
 }
 

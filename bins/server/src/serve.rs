@@ -87,7 +87,7 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
     };
 
     let (background, tasks) = (CancellationToken::new(), TaskTracker::new());
-    begin(&tasks, &store, (system, settings.retention), &opened.address, &background);
+    begin(&tasks, &store, (system, settings.retention), opened, &background);
     let served = until_drained(listener, App::new(parts), settings.door.http, (worker, webhooks), signals).await;
     background.cancel();
     tasks.close();
@@ -99,18 +99,17 @@ async fn run(settings: Settings, (relay, transport): Outgoing, opened: &Opened, 
 }
 
 /// Begins what goes on in the background until `stop`.
-fn begin(
-    tasks: &TaskTracker,
-    store: &Store,
-    (system, retention): (System, Option<NonZeroU32>),
-    address: &DatabaseAddress,
-    stop: &CancellationToken,
-) {
+fn begin(tasks: &TaskTracker, store: &Store, (system, retention): (System, Option<NonZeroU32>), opened: &Opened, stop: &CancellationToken) {
     let listening = {
-        let (store, address, stop) = (store.clone(), address.clone(), stop.clone());
+        let (store, address, stop) = (store.clone(), opened.address.clone(), stop.clone());
         move || listen_for_work(store.clone(), address.clone(), stop.clone())
     };
     tasks.spawn(background::keep("listening", stop.clone(), listening));
+    if let Some(private) = opened.private() {
+        let heard = stop.clone();
+        let keeping = move || database::keep(Arc::clone(&private), heard.clone());
+        tasks.spawn(background::keep("private PostgreSQL", stop.clone(), keeping));
+    }
     for (name, upkeep) in Upkeep::all(retention) {
         let (store, heard) = (store.clone(), stop.clone());
         tasks.spawn(background::keep(name, stop.clone(), move || upkeep.run(store.clone(), system, heard.clone())));

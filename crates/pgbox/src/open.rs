@@ -44,7 +44,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<PgBox, Error> {
     let how = if start.launched.is_some() { "started" } else { "found" };
     tracing::info!(pid = postmaster.pid, folder = %folder.root().display(), "PostgreSQL {how} in {} ms", pace.waited().as_millis());
     let users = lock::join_users(&folder)?;
-    Ok(PgBox::new(folder, postmaster, users, start.launched))
+    Ok(PgBox::new(settings.clone(), folder, postmaster, users, start.launched))
 }
 
 /// Makes the cluster if there is none, and starts it; does nothing while the last processes of an earlier server end.

@@ -12,7 +12,7 @@ use crate::launch::Launched;
 use crate::pace::Pace;
 use crate::pidfile::Postmaster;
 use crate::sight::Sight;
-use crate::{Error, Lifetime, ROLE, Settings, lock, open, sight};
+use crate::{Absent, Error, Lifetime, ROLE, Settings, lock, open, sight};
 
 /// How long a server has for a fast shutdown, which ends with writing everything to its files.
 const FAST: Duration = Duration::from_secs(60);
@@ -26,6 +26,7 @@ const AT_ONCE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 #[must_use = "dropped, it leaves a server running that nobody stops"]
 pub struct PgBox {
+    settings: Settings,
     folder: Folder,
     postmaster: Postmaster,
     /// Shows other processes that we use the server.
@@ -59,8 +60,24 @@ impl PgBox {
         open::open(&settings).await
     }
 
-    pub(crate) fn new(folder: Folder, postmaster: Postmaster, users: File, launched: Option<Launched>) -> Self {
-        Self { folder, postmaster, users, launched }
+    pub(crate) fn new(settings: Settings, folder: Folder, postmaster: Postmaster, users: File, launched: Option<Launched>) -> Self {
+        Self { settings, folder, postmaster, users, launched }
+    }
+
+    /// Starts the server again where no process of it is left, as after its postmaster was killed, and waits until it has recovered; tells whether
+    /// it had to. Where one lives, whatever it does, this is a look at a file. The [connection string](Self::connection_string) stays what it is.
+    ///
+    /// A cluster that is gone is not made anew. If this future is dropped early, a server that has started goes on, unless it is tethered.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); [`Error::NoCluster`] where the cluster is gone. It may be tried again.
+    pub async fn revive(&mut self) -> Result<bool, Error> {
+        if lock::is_alive(&self.folder)? || !matches!(sight::look(&self.folder).await?, Sight::Down) {
+            return Ok(false);
+        }
+        *self = open::open(&self.settings.clone().absent(Absent::Refuse)).await?;
+        Ok(true)
     }
 
     /// How to connect to one of its databases, such as [`DATABASE`](crate::DATABASE): over the unix socket as [`ROLE`], in the

@@ -28,6 +28,38 @@ async fn a_postgres_killed_with_9_is_recovered_with_what_it_had_committed() {
 }
 
 #[tokio::test]
+async fn a_postgres_killed_with_9_is_revived_in_its_place_and_one_that_lives_is_left_alone() {
+    let place = Place::new();
+    let mut server = PgBox::open(place.tethered()).await.unwrap();
+    let (first, reached) = (place.postmaster(), server.connection_string(DATABASE));
+    sql(&server, "CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)").await;
+    assert!(!server.revive().await.unwrap());
+    assert_eq!(place.postmaster(), first);
+    place.kill(Signal::SIGKILL);
+    place.wait_until_down();
+    assert!(server.revive().await.unwrap());
+    assert_ne!(place.postmaster(), first);
+    assert_eq!(server.connection_string(DATABASE), reached);
+    assert_eq!(sql(&server, "SELECT count(*) FROM kept").await, "1");
+    assert!(!server.revive().await.unwrap());
+    assert_eq!(server.stop().await.unwrap(), Stopped::Down);
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_gone_is_not_made_anew() {
+    let place = Place::new();
+    let mut server = PgBox::open(place.tethered()).await.unwrap();
+    place.kill(Signal::SIGKILL);
+    place.wait_until_down();
+    fs::rename(place.path("cluster"), place.path("elsewhere")).unwrap();
+    assert!(matches!(server.revive().await, Err(Error::NoCluster { .. })));
+    assert!(!place.path("cluster").exists());
+    fs::rename(place.path("elsewhere"), place.path("cluster")).unwrap();
+    assert!(server.revive().await.unwrap());
+    assert_eq!(server.stop().await.unwrap(), Stopped::Down);
+}
+
+#[tokio::test]
 async fn our_death_leaves_a_detached_server_that_is_found() {
     let place = Place::new();
     let mut process = place.second_process("find::detached_process");

@@ -16,7 +16,7 @@ pub(super) enum Server {
     /// The one that `SELFMX_TEST_POSTGRES` names.
     Chosen(String),
     /// The run's own.
-    Private(PgBox),
+    Private(Box<PgBox>),
 }
 
 impl Server {
@@ -35,7 +35,7 @@ impl Server {
         }
         let folder = runner::folder_that_ends_with_the_run().unwrap_or_else(|error| panic!("no folder for the tests' PostgreSQL: {error}"));
         let server = PgBox::open(Settings::new(folder.join("postgres"))).await;
-        Self::Private(server.unwrap_or_else(|error| panic!("the tests' PostgreSQL: {error}")))
+        Self::Private(Box::new(server.unwrap_or_else(|error| panic!("the tests' PostgreSQL: {error}"))))
     }
 
     /// How to connect to one of its databases.

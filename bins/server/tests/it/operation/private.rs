@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::home::{Home, kill};
-use crate::process::{Ended, Server, command_ends, ends};
+use crate::process::{Ended, Server, command_ends, ends, eventually};
 use crate::world::text;
 
 fn assert_stopped(ended: &Ended, home: &Home) {
@@ -17,7 +17,7 @@ fn assert_stopped(ended: &Ended, home: &Home) {
     assert_eq!(home.postgres(), None, "it takes its PostgreSQL with it: {}", ended.log);
 }
 
-/// Makes a key and a mail, kills the server, then the server and PostgreSQL, and finds both again each time.
+/// Makes a key and a mail, kills the server, then the server and PostgreSQL, then PostgreSQL alone, and finds both again each time.
 async fn survives(home: &Home, variables: &[(&str, &str)]) {
     let server = home.start(variables).await;
     let printed = server.standard_output();
@@ -45,6 +45,13 @@ async fn survives(home: &Home, variables: &[(&str, &str)]) {
     found(&server).await;
     assert_stopped(&server.stop().await, home);
     let server = home.start(variables).await;
+    found(&server).await;
+    let lost = home.postgres().unwrap();
+    kill("-KILL", &lost);
+    eventually("PostgreSQL under the running server again", async || {
+        home.postgres().is_some_and(|revived| revived != lost) && server.ask("GET", "/health/ready", None, None).await.status == 200
+    })
+    .await;
     found(&server).await;
     assert_stopped(&server.stop().await, home);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
