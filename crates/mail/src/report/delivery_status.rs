@@ -10,11 +10,10 @@ use super::{MAX_RECIPIENTS, ReportError, reported};
 /// Who failed and by what, who did not, and when the mail arrived.
 pub(super) fn read(octets: &[u8]) -> Result<Read, ReportError> {
     let about_message = Entity::read(octets.trim_ascii_start());
-    let (mut rest, mut recipients) = (about_message.body().trim_ascii_start(), Vec::new());
+    let (mut rest, mut groups, mut recipients) = (about_message.body().trim_ascii_start(), 0..MAX_RECIPIENTS, Vec::new());
     while !rest.is_empty() {
-        if recipients.len() == MAX_RECIPIENTS {
-            return Err(ReportError::TooManyRecipients);
-        }
+        // Groups that are about nobody count too: each is read as a header, so that millions of empty ones would take minutes.
+        groups.next().ok_or(ReportError::TooManyRecipients)?;
         let group = Entity::read(rest);
         recipients.extend(recipient(&group));
         rest = group.body().trim_ascii_start();

@@ -144,6 +144,8 @@ fn a_report_names_so_many_recipients_and_no_more() {
     let with = |count: usize| GLOBAL.replace("Original-Recipient", &format!("{}Original-Recipient", group.repeat(count)));
     assert_eq!(read(&with(MAX_RECIPIENTS - 1)).recipients.len(), MAX_RECIPIENTS);
     assert_eq!(read_report(with(MAX_RECIPIENTS).as_bytes()), Err(ReportError::TooManyRecipients));
+    let of_nobody = GLOBAL.replace("Original-Recipient", &format!("{}Original-Recipient", "X-Note: a\n\n".repeat(MAX_RECIPIENTS)));
+    assert_eq!(read_report(of_nobody.as_bytes()), Err(ReportError::TooManyRecipients));
     let line = "Original-Rcpt-To: <a@x.example>\n";
     let many = COMPLAINT.replace("Source-IP", &format!("{}Source-IP", line.repeat(MAX_RECIPIENTS)));
     assert_eq!(read_report(many.as_bytes()), Err(ReportError::TooManyRecipients));
