@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, Nullable, SmallInt, Text, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use selfmx_auth::System;
 use selfmx_domain::{EventId, EventKind, Tracked};
 use selfmx_metrics::{Counter, Exposition};
@@ -21,6 +21,9 @@ use crate::{Error, Store};
 const ROOM: usize = 4_096;
 /// So many are written in one commit.
 const AT_ONCE: usize = 1_000;
+/// The advisory lock under which they are written: the bytes of `selfmx`, then `t`. Nodes take turns, so that each sees what the others have written of what
+/// they heard of at the same moment.
+const LOCK: i64 = 0x0073_656c_666d_7874;
 
 /// What is not yet written.
 #[derive(Clone, Default)]
@@ -150,8 +153,11 @@ impl Store {
                 return Ok(());
             }
             let insert = Insert::of(&taken, || EventId::generate(&*self.clock, &*self.entropy));
-            let written: Result<Vec<String>, Error> = change!(self, connection => insert.get_results(connection).await).await;
-            match written {
+            let write = async |connection: &mut AsyncPgConnection| {
+                diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(LOCK).execute(connection).await?;
+                Ok::<Vec<String>, Error>(insert.get_results(connection).await?)
+            };
+            match change!(self, connection => connection.transaction(write).await).await {
                 Ok(recorded) => self.tracked_notes.written(&taken, &recorded),
                 Err(error) => {
                     self.tracked_notes.put_back(taken);

@@ -92,6 +92,26 @@ async fn whoever_purges_an_email_leaves_no_event_of_it_behind() {
 }
 
 #[tokio::test]
+async fn what_two_nodes_hear_of_at_once_is_one_event() {
+    let place = Place::new().await;
+    let id = place.accept(|_| {}).await;
+    let holding = place.database.connect().await;
+    let hold = format!("BEGIN; SELECT 1 FROM messages WHERE email_id = '{}' FOR UPDATE", id.as_uuid());
+    holding.batch_execute(&hold).await.unwrap();
+    let nodes = [place.store.clone(), place.other_store()].map(|store| {
+        store.tracked_noted(opened(id));
+        let system = system();
+        tokio::spawn(async move { store.tracked_write(&system).await })
+    });
+    place.until_blocked(2).await;
+    holding.batch_execute("COMMIT").await.unwrap();
+    for node in nodes {
+        node.await.unwrap().unwrap();
+    }
+    assert_eq!(place.ask("SELECT count(*) FROM events WHERE kind = 'opened'").await, "1");
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_is_written_later() {
     let place = Place::new().await;
     let id = place.accept(|_| {}).await;
