@@ -23,11 +23,12 @@ const LONGEST_WAIT: Duration = Duration::days(40);
 const BY_ID: &str = "SELECT r.email_id, r.tenant_id, NULL::smallint AS ordinal FROM recipients r JOIN tenants t ON t.id = r.tenant_id AND t.deleted_at IS NULL \
 WHERE r.email_id = $1 AND ($2::uuid IS NULL OR r.tenant_id = $2) LIMIT 1";
 
-/// The last email that was delivered to one of these addresses within the time. Each tenant's newest are found by the index that has the tenant first, so that
-/// it costs one look for each tenant.
-const BY_RECIPIENT: &str = "SELECT f.email_id, t.id AS tenant_id, f.ordinal FROM tenants t CROSS JOIN LATERAL (SELECT r.email_id, r.ordinal, \
+/// The last email that was delivered to one of these addresses within the time. Each tenant's newest to each are read from the index that has the tenant and the
+/// address first, in its order: it costs one look for each, however much mail an address has got.
+const BY_RECIPIENT: &str = "SELECT f.email_id, t.id AS tenant_id, f.ordinal FROM tenants t CROSS JOIN unnest($1) AS s(address) \
+CROSS JOIN LATERAL (SELECT r.email_id, r.ordinal, \
 (SELECT max(v.at) FROM events v WHERE v.email_id = r.email_id AND v.ordinal = r.ordinal AND v.kind = 'delivered') AS at \
-FROM recipients r WHERE r.tenant_id = t.id AND r.address = ANY($1) AND r.email_id >= $2 AND r.email_id < $3 \
+FROM recipients r WHERE r.tenant_id = t.id AND r.address = s.address AND r.email_id >= $2 AND r.email_id < $3 \
 AND (SELECT m.mode FROM emails m WHERE m.tenant_id = r.tenant_id AND m.id = r.email_id) = $4 ORDER BY r.email_id DESC LIMIT 100) AS f \
 WHERE t.deleted_at IS NULL AND ($5::uuid IS NULL OR t.id = $5) AND f.at >= $6 AND f.at <= $7 ORDER BY f.at DESC, f.email_id DESC LIMIT 1";
 
@@ -65,6 +66,8 @@ pub(super) async fn find(
     for recipient in reported {
         let mut spellings: Vec<_> = recipient.addresses.iter().map(ToString::to_string).collect();
         spellings.extend(recipient.addresses.iter().map(selfmx_domain::folded));
+        spellings.sort_unstable();
+        spellings.dedup();
         let query = diesel::sql_query(BY_RECIPIENT)
             .bind::<Array<Text>, _>(spellings)
             .bind::<SqlUuid, _>(first_id(since - LONGEST_WAIT - CLOCKS_APART))

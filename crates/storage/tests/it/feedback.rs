@@ -35,7 +35,7 @@ fn bounce(email: Option<EmailId>, to: &[&str], reply: &Reply) -> FeedbackReport 
 }
 
 /// A complaint of somebody among these, or of nobody knows whom.
-fn complaint(email: Option<EmailId>, to: &[&str]) -> FeedbackReport {
+pub(crate) fn complaint(email: Option<EmailId>, to: &[&str]) -> FeedbackReport {
     let recipient = |address: &&str| ReportedRecipient { addresses: vec![address.parse().unwrap()], bounce: None };
     FeedbackReport { kind: ABUSE, email, at: None, recipients: to.iter().map(recipient).collect() }
 }

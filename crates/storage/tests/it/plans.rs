@@ -1,11 +1,14 @@
 //! Statements are planned once and used for long: what they read must not grow with the tables.
 
 use selfmx_auth::Principal;
-use selfmx_domain::{EmailFilter, EventPosition, LogFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile, WebhookSecret};
+use selfmx_domain::{
+    EmailFilter, EventPosition, FeedbackOutcome, LogFilter, PageLimit, PageRequest, PageStart, TenantId, TenantProfile, WebhookSecret,
+};
 use selfmx_storage::{Erasing, Lease, Place as Sealing, PoolSettings, Posted, Store};
 use selfmx_testing::OsEntropy;
 use tokio::time::timeout;
 
+use crate::feedback::{all, complaint};
 use crate::place::{LONG, Place, accept, admin, new_tenant, permit, store, system, tenant, tenant_admin};
 use crate::settle::{deferred, delivered};
 use crate::tenants::platform;
@@ -175,6 +178,36 @@ async fn erasing_a_small_tenant_reads_little_of_what_the_others_have() {
         assert_eq!(place.ask(&format!("SELECT count(*) FROM emails WHERE tenant_id = '{}'", gone.as_uuid())).await, "0");
     }
     assert!(read[1] - read[0] < 200, "{read:?}");
+}
+
+/// The mail that a report without our `Message-ID` is about is found among the newest to its recipient, however much that one has got.
+#[tokio::test]
+async fn a_report_by_recipient_reads_little_of_what_the_recipient_has() {
+    let place = Place::new().await;
+    // The plan is made without knowing how much that is.
+    place
+        .database
+        .execute("ALTER TABLE recipients SET (autovacuum_enabled = off); ALTER TABLE emails SET (autovacuum_enabled = off)")
+        .await;
+    let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
+    let id = accept(&one, &permit(), |_| {}).await;
+    drop(one);
+    // Of the same moment, so that all of them may be meant.
+    let fill = format!(
+        "CREATE TEMPORARY TABLE fresh AS SELECT (left('{0}', 19) || substr(gen_random_uuid()::text, 20))::uuid AS id FROM generate_series(1, 5000); \
+         INSERT INTO emails (id, tenant_id, api_key_id, mode, priority, smtputf8, from_address, subject, reply_to, tags, metadata) \
+         SELECT f.id, e.tenant_id, api_key_id, mode, priority, smtputf8, from_address, subject, reply_to, tags, metadata FROM emails e, fresh f; \
+         INSERT INTO recipients (email_id, ordinal, tenant_id, kind, address) SELECT id, 0, tenant_id, 'to', 'busy@y.example' FROM emails WHERE id <> '{0}'",
+        id.as_uuid()
+    );
+    place.database.execute(&fill).await;
+    let before = blocks_read_in_the_end(&place).await;
+    let one = store(&place.address(), PoolSettings { size: 1, ..PoolSettings::default() });
+    let results = one.feedback_record(&all(), &complaint(None, &["busy@y.example"])).await.unwrap();
+    assert_eq!(results[0].outcome, FeedbackOutcome::NoMatch);
+    drop(one);
+    let read = blocks_read_in_the_end(&place).await - before;
+    assert!((100..2_000).contains(&read), "{read}");
 }
 
 async fn blocks_read(place: &Place) -> i64 {
