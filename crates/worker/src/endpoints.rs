@@ -26,7 +26,7 @@ const NARROW: u16 = 4;
 /// How many of all places those have together that failed lately, and those of whom nothing is known yet: one in so many.
 const SHARE: usize = 4;
 
-/// How many times as many posts as places there may be in all, with those that gave their places back.
+/// How many times as many posts as places there may be in all, with those that gave their places back; of these too no tenant has more than half.
 const IN_ALL: usize = 4;
 
 /// How long an endpoint that is told nothing is remembered.
@@ -37,7 +37,6 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 pub(crate) struct Endpoints(Arc<Inner>);
 
 struct Inner {
-    places: usize,
     state: Mutex<State>,
     freed: Notify,
 }
@@ -45,7 +44,8 @@ struct Inner {
 struct State {
     known: HashMap<WebhookId, Standing>,
     pools: [Pool; 3],
-    under_way: usize,
+    /// All that is under way, out of whichever share or out of none.
+    all: Pool,
 }
 
 /// How an endpoint has done.
@@ -104,8 +104,9 @@ impl Endpoints {
     pub(crate) fn new(places: u16) -> Self {
         let places = usize::from(places.max(1));
         let part = (places / SHARE).max(1);
-        let state = State { known: HashMap::new(), pools: [Pool::of(places), Pool::of(part), Pool::of(part)], under_way: 0 };
-        Self(Arc::new(Inner { places, state: Mutex::new(state), freed: Notify::new() }))
+        let pools = [Pool::of(places), Pool::of(part), Pool::of(part)];
+        let state = State { known: HashMap::new(), pools, all: Pool::of(places * IN_ALL) };
+        Self(Arc::new(Inner { state: Mutex::new(state), freed: Notify::new() }))
     }
 
     /// How many deliveries of each of these webhooks may begin. Tenants take turns, and so do the webhooks of each; the first turn is that of `turn`.
@@ -115,9 +116,6 @@ impl Endpoints {
         let mut wanted: HashMap<WebhookId, u16> = HashMap::new();
         let mut is_full = false;
         while let Some(due) = turns.next() {
-            if state.under_way >= self.0.places * IN_ALL {
-                return Room { wanted: wanted.into_iter().collect(), is_full: true };
-            }
             match state.begin(due) {
                 Ok(_) => *wanted.entry(due.id).or_default() += 1,
                 Err(Full::Window) => turns.done(),
@@ -163,7 +161,7 @@ impl State {
     /// What is known of these alone, to try out what may begin.
     fn about(&self, due: &[WebhookDue]) -> Self {
         let known = due.iter().filter_map(|due| Some((due.id, *self.known.get(&due.id)?))).collect();
-        Self { known, pools: self.pools.clone(), under_way: self.under_way }
+        Self { known, pools: self.pools.clone(), all: self.all.clone() }
     }
 
     fn begin(&mut self, due: &WebhookDue) -> Result<Class, Full> {
@@ -172,7 +170,7 @@ impl State {
         if !has_room {
             return Err(Full::Window);
         }
-        if !self.pool(class).has_room(due.tenant) {
+        if !self.all.has_room(due.tenant) || !self.pool(class).has_room(due.tenant) {
             return Err(Full::Share);
         }
         Ok(self.count(due))
@@ -184,7 +182,7 @@ impl State {
         standing.last = Instant::now();
         let class = standing.class;
         self.pool(class).take(due.tenant);
-        self.under_way += 1;
+        self.all.take(due.tenant);
         class
     }
 
@@ -245,7 +243,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.endpoints.state();
-        state.under_way -= 1;
+        state.all.give_back(self.tenant);
         state.give_back(self.tenant, self.class);
         if let Some(standing) = state.known.get_mut(&self.webhook) {
             standing.under_way -= 1;

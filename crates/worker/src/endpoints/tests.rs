@@ -86,6 +86,22 @@ fn however_many_are_slow_there_is_an_end_to_it() {
 }
 
 #[test]
+fn who_has_many_slow_endpoints_leaves_room_for_those_of_others() {
+    let endpoints = Endpoints::new(8);
+    let mut slow = Vec::new();
+    for n in 0..200 {
+        for mut place in begun(&endpoints, &[webhook(1, n)]) {
+            place.is_slow();
+            slow.push(place);
+        }
+    }
+    assert_eq!(slow.len(), 8 * IN_ALL / 2, "half of what may be under way in all");
+    assert_eq!(begun(&endpoints, &[webhook(1, 500), webhook(2, 1)]).len(), 1, "another's");
+    drop(slow);
+    assert_eq!(begun(&endpoints, &[webhook(1, 500), webhook(2, 1)]).len(), 2);
+}
+
+#[test]
 fn a_tenant_with_many_webhooks_leaves_places_to_others() {
     let endpoints = Endpoints::new(64);
     let (many, other): (Vec<_>, _) = ((0..40).map(|n| webhook(1, n)).collect(), webhook(2, 1));
