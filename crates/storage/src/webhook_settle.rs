@@ -6,10 +6,11 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::pg::Pg;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use selfmx_auth::System;
 use selfmx_domain::{WebhookDeliveryId, WebhookFault, WebhookId, WebhookRetry};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::lease::Lease;
@@ -19,22 +20,24 @@ use crate::webhook_rows::WebhookDelivery;
 use crate::{Error, Store};
 
 /// Attempts are counted and told of if their tokens are still the leases'. A webhook's standing is that after the last of its attempts, in their order here;
-/// its row is written only where that changes, and those that are, in the order of their ids, so that no two who settle wait for each other.
+/// its row is written only where that changes, and those that are, in the order of their ids, so that no two who settle wait for each other. What had
+/// begun before the webhook was changed says nothing of it: it may have been about another URL, or about what somebody has mended.
 const SETTLE: &str = "WITH input AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::boolean[], $5::boolean[], $6::bigint[], \
-$7::smallint[], $8::text[], $9::text[], $10::integer[]) \
-WITH ORDINALITY AS t(webhook_id, id, token, accepted, gone, retry, status, error, answer, took, place)), \
+$7::smallint[], $8::text[], $9::text[], $10::integer[], $12::timestamptz[]) \
+WITH ORDINALITY AS t(webhook_id, id, token, accepted, gone, retry, status, error, answer, took, begun, place)), \
 mine AS (UPDATE webhook_deliveries d SET attempts = d.attempts + 1, lease_token = NULL, \
 status = CASE WHEN i.accepted THEN 'delivered' WHEN i.retry IS NULL THEN 'failed' ELSE 'pending' END, \
 due_at = CASE WHEN NOT i.accepted THEN now() + i.retry * interval '1 millisecond' END \
 FROM input i WHERE d.webhook_id = i.webhook_id AND d.id = i.id AND d.lease_token = i.token \
-RETURNING d.webhook_id, d.id, d.attempts, i.accepted, i.gone, i.status, i.error, i.answer, i.took, i.place), \
+RETURNING d.webhook_id, d.id, d.attempts, i.accepted, i.gone, i.status, i.error, i.answer, i.took, i.begun, i.place), \
 told AS (INSERT INTO webhook_attempts (webhook_id, delivery_id, attempt, status, error, answer, duration_ms) \
 SELECT webhook_id, id, attempts, status, error, answer, took FROM mine), \
-judged AS MATERIALIZED (SELECT webhook_id, bool_or(gone) AS gone, bool_or(accepted) AS succeeded, (array_agg(accepted ORDER BY place DESC))[1] AS sound \
-FROM mine GROUP BY webhook_id), \
+judged AS MATERIALIZED (SELECT m.webhook_id, bool_or(m.gone) AS gone, bool_or(m.accepted) AS succeeded, \
+(array_agg(m.accepted ORDER BY m.place DESC))[1] AS sound, min(m.begun) AS since \
+FROM mine m JOIN webhooks w ON w.id = m.webhook_id AND m.begun >= w.updated_at GROUP BY m.webhook_id), \
 changed AS MATERIALIZED (SELECT w.id, w.active, w.failing_since, j.sound, j.succeeded, CASE WHEN NOT w.active THEN NULL WHEN j.gone THEN 'gone' \
 WHEN NOT j.succeeded AND w.failing_since <= now() - $11 * interval '1 millisecond' THEN 'failing' END AS fault \
-FROM judged j JOIN webhooks w ON w.id = j.webhook_id \
+FROM judged j JOIN webhooks w ON w.id = j.webhook_id AND j.since >= w.updated_at \
 WHERE CASE WHEN j.sound AND NOT j.gone THEN w.failing_since IS NOT NULL \
 ELSE w.active AND (j.gone OR w.failing_since IS NULL OR j.succeeded OR w.failing_since <= now() - $11 * interval '1 millisecond') END \
 ORDER BY w.id FOR UPDATE OF w), \
@@ -47,6 +50,8 @@ SELECT m.id, NULL::uuid AS webhook_id, NULL::text AS fault FROM mine m UNION ALL
 /// What came of one attempt to post.
 #[derive(Clone, Debug)]
 pub struct Posted {
+    /// Whether the endpoint was asked at all. Where it was not, the attempt says nothing of the webhook.
+    pub asked: bool,
     /// Whether the endpoint has the event.
     pub accepted: bool,
     /// Whether it wants no events any more.
@@ -70,6 +75,8 @@ pub struct WebhookSettlement {
     token: Uuid,
     webhook_id: WebhookId,
     id: WebhookDeliveryId,
+    /// When it was leased.
+    leased_at: OffsetDateTime,
     posted: Posted,
 }
 
@@ -96,7 +103,7 @@ impl Lease<WebhookDelivery> {
     /// Uses the lease up.
     pub fn settle(self, posted: Posted) -> WebhookSettlement {
         let (token, work) = self.into_parts();
-        WebhookSettlement { token, webhook_id: work.webhook_id, id: work.id, posted }
+        WebhookSettlement { token, webhook_id: work.webhook_id, id: work.id, leased_at: work.leased_at, posted }
     }
 }
 
@@ -134,12 +141,13 @@ struct Record<'a> {
     errors: Vec<Option<&'a str>>,
     answers: Vec<Option<&'a str>>,
     durations: Vec<i32>,
+    begun: Vec<Option<OffsetDateTime>>,
 }
 
 impl<'a> Record<'a> {
     fn of(settlements: &'a [WebhookSettlement]) -> Self {
         let mut record = Self::default();
-        for WebhookSettlement { token, webhook_id, id, posted } in settlements {
+        for WebhookSettlement { token, webhook_id, id, leased_at, posted } in settlements {
             record.webhooks.push(webhook_id.as_uuid());
             record.ids.push(id.as_uuid());
             record.tokens.push(*token);
@@ -150,6 +158,7 @@ impl<'a> Record<'a> {
             record.errors.push(posted.error.as_deref());
             record.answers.push(posted.answer.as_deref());
             record.durations.push(i32::try_from(posted.took.as_millis()).unwrap_or(i32::MAX));
+            record.begun.push(posted.asked.then_some(*leased_at));
         }
         record
     }
@@ -161,6 +170,6 @@ impl<'a> Record<'a> {
         let query = query.bind::<Array<Bool>, _>(&self.gone).bind::<Array<Nullable<BigInt>>, _>(&self.retries);
         let query = query.bind::<Array<Nullable<SmallInt>>, _>(&self.statuses).bind::<Array<Nullable<Text>>, _>(&self.errors);
         let query = query.bind::<Array<Nullable<Text>>, _>(&self.answers).bind::<Array<Integer>, _>(&self.durations);
-        query.bind::<BigInt, _>(millis(WebhookRetry::PATIENCE))
+        query.bind::<BigInt, _>(millis(WebhookRetry::PATIENCE)).bind::<Array<Nullable<Timestamptz>>, _>(&self.begun)
     }
 }

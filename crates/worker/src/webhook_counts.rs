@@ -13,8 +13,11 @@ pub struct WebhookCounts {
 }
 
 impl WebhookCounts {
-    /// A post ended so.
+    /// A post ended so. What was not posted at all does not count.
     pub(crate) fn posted(&self, posted: &Posted) {
+        if !posted.asked {
+            return;
+        }
         let counter = match (posted.accepted, posted.status) {
             (true, _) => &self.accepted,
             (false, Some(_)) => &self.refused,
@@ -52,7 +55,7 @@ mod tests {
         let counts = WebhookCounts::default();
         for (accepted, status) in [(true, Some(200)), (false, Some(500)), (false, Some(410)), (false, None)] {
             let took = Duration::ZERO;
-            counts.posted(&Posted { accepted, gone: false, retry_after: None, status, error: None, answer: None, took });
+            counts.posted(&Posted { asked: true, accepted, gone: false, retry_after: None, status, error: None, answer: None, took });
         }
         counts.add_disabled();
         let mut exposition = Exposition::default();

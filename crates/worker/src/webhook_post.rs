@@ -58,7 +58,7 @@ fn judged(work: &WebhookDelivery, result: Result<Answer, PostError>, took: Durat
         Err(error) => (None, None, Some(error.to_string())),
     };
     let (accepted, gone) = (outcome == PostOutcome::Accepted, outcome == PostOutcome::Gone);
-    Posted { accepted, gone, retry_after, status, error, answer, took }
+    Posted { asked: true, accepted, gone, retry_after, status, error, answer, took }
 }
 
 const fn taken(posted: &Posted) -> Taken {
@@ -92,6 +92,7 @@ fn tell(work: &WebhookDelivery, trace: TraceId, posted: &Posted) {
 
 fn never(error: &str) -> Posted {
     Posted {
+        asked: false,
         accepted: false,
         gone: false,
         retry_after: None,

@@ -339,7 +339,16 @@ async fn blocks_read_for_webhooks(waiting: usize, others: usize) -> i64 {
         assert_eq!(due.len(), 1);
         let leases = one.webhook_lease(&system(), &[(busy, 16)], LONG).await.unwrap();
         assert_eq!(leases.len(), 16);
-        let posted = Posted { accepted: true, gone: false, retry_after: None, status: Some(200), error: None, answer: None, took: LONG };
+        let posted = Posted {
+            asked: true,
+            accepted: true,
+            gone: false,
+            retry_after: None,
+            status: Some(200),
+            error: None,
+            answer: None,
+            took: LONG,
+        };
         let settlements: Vec<_> = leases.into_iter().map(|lease| lease.settle(posted.clone())).collect();
         assert_eq!(one.webhook_settle(&system(), &settlements).await.unwrap().recorded.len(), 16);
     }

@@ -13,6 +13,8 @@ use selfmx_testing::OsEntropy;
 use crate::place::{LONG, Place, accept, acceptance, admin, draft, permit, system, tenant_admin};
 use crate::settle::{bounced, deferred, delivered};
 
+mod standing;
+
 const ALL: [WebhookEvent; 10] = WebhookEvent::ALL;
 
 fn wanted(kinds: &[WebhookEvent]) -> NewWebhook {
@@ -44,7 +46,16 @@ fn answered(status: u16) -> Posted {
     let accepted = status < 300;
     let retry_after = (!accepted && status != 410).then_some(Duration::from_secs(60));
     let took = Duration::from_millis(12);
-    Posted { accepted, gone: status == 410, retry_after, status: Some(status), error: None, answer: Some("said".to_owned()), took }
+    Posted {
+        asked: true,
+        accepted,
+        gone: status == 410,
+        retry_after,
+        status: Some(status),
+        error: None,
+        answer: Some("said".to_owned()),
+        took,
+    }
 }
 
 /// Whether it was recorded, and what of its webhook was found wrong.
@@ -220,27 +231,6 @@ async fn however_many_webhooks_wait_each_gets_its_turn() {
 }
 
 #[tokio::test]
-async fn many_results_are_one_commit_and_the_last_of_them_is_how_a_webhook_stands() {
-    let place = Place::new().await;
-    let (hook, _) = webhook(&place, &[WebhookEvent::Queued]).await;
-    place.accept_many(6).await;
-    let failing = async || place.ask("SELECT count(failing_since) FROM webhooks").await;
-    for (statuses, expected) in [([200, 500], "1"), ([500, 200], "0")] {
-        let leases = leased_at_most(&place, 2).await;
-        let settlements: Vec<_> = leases.into_iter().zip(statuses).map(|(lease, status)| lease.settle(answered(status))).collect();
-        let settled = place.store.webhook_settle(&system(), &settlements).await.unwrap();
-        assert_eq!((settled.recorded.len(), settled.disabled.len(), failing().await.as_str()), (2, 0, expected), "{statuses:?}");
-        let again = place.store.webhook_settle(&system(), &settlements).await.unwrap();
-        assert_eq!(again, WebhookSettled::default(), "once");
-    }
-    let leases = leased_at_most(&place, 2).await;
-    let settlements: Vec<_> = leases.into_iter().zip([410, 200]).map(|(lease, status)| lease.settle(answered(status))).collect();
-    let settled = place.store.webhook_settle(&system(), &settlements).await.unwrap();
-    assert_eq!(settled.disabled, [(hook.id, WebhookFault::Gone)]);
-    assert_eq!(place.ask("SELECT count(*) FROM webhook_attempts").await, "6");
-}
-
-#[tokio::test]
 async fn a_stale_worker_records_nothing() {
     let place = Place::new().await;
     let (hook, _) = webhook(&place, &[WebhookEvent::Queued]).await;
@@ -277,31 +267,6 @@ async fn each_attempt_is_told_of_and_an_event_can_be_replayed() {
     let (stranger, writing) = (tenant_admin(tenant), place.keyed(Some(tenant), Permission::WebhooksWrite).await);
     assert!(place.store.webhook_replay(&writing.permit().unwrap(), hook.id, again).await.unwrap().is_none());
     assert!(place.store.webhook_deliveries(&stranger.permit().unwrap(), hook.id, page).await.unwrap().items.is_empty());
-}
-
-#[tokio::test]
-async fn whoever_is_gone_or_fails_for_five_days_is_disabled_until_somebody_says_otherwise() {
-    let place = Place::new().await;
-    let (hook, _) = webhook(&place, &[WebhookEvent::Queued]).await;
-    let on = WebhookChange { active: Some(true), ..WebhookChange::default() };
-    let attempt = async |status| {
-        place.accept_many(1).await;
-        let lease = leased(&place).await.remove(0);
-        settled(&place, lease, status).await
-    };
-    assert_eq!(attempt(410).await, Some(Some(WebhookFault::Gone)));
-    assert!(matches!(state(&place, hook.id).await, WebhookState::Disabled { fault: WebhookFault::Gone, .. }));
-    place.accept_many(1).await;
-    assert!(leased(&place).await.is_empty());
-    place.store.webhook_update(&admin().permit().unwrap(), hook.id, &on).await.unwrap().unwrap();
-    assert_eq!(attempt(500).await, Some(None));
-    place.database.execute("UPDATE webhooks SET failing_since = now() - interval '119 hours'").await;
-    assert_eq!(attempt(500).await, Some(None));
-    assert_eq!(attempt(200).await, Some(None));
-    assert_eq!(place.ask("SELECT count(*) FROM webhooks WHERE failing_since IS NULL").await, "1");
-    assert_eq!(attempt(500).await, Some(None));
-    place.database.execute("UPDATE webhooks SET failing_since = now() - interval '120 hours'").await;
-    assert_eq!(attempt(500).await, Some(Some(WebhookFault::Failing)));
 }
 
 #[tokio::test]
