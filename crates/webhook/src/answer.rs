@@ -9,7 +9,6 @@ use hyper::body::Incoming;
 use hyper::header::RETRY_AFTER;
 use selfmx_domain::PostOutcome;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc2822;
 use tokio::time::{Instant, timeout_at};
 
 /// An endpoint's answer. Its status decides, whether or not its text came whole and in time.
@@ -53,14 +52,13 @@ impl Answer {
     }
 }
 
-/// `Retry-After`: seconds, or a date in the one form that may be sent (RFC 9110 section 5.6.7).
+/// `Retry-After`: seconds, or a date in one of the three forms that have to be understood (RFC 9110 section 5.6.7).
 fn wait(value: &str, now: OffsetDateTime) -> Option<Duration> {
     if value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More seconds than fit are as many as we wait at most.
         return (!value.is_empty()).then(|| Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let date = value.strip_suffix("GMT").map(|rest| format!("{rest}+0000"))?;
-    let at = OffsetDateTime::parse(&date, &Rfc2822).ok()?;
+    let at = OffsetDateTime::from(httpdate::parse_http_date(value).ok()?);
     Some(Duration::try_from(at - now).unwrap_or_default())
 }
 
@@ -86,6 +84,9 @@ mod tests {
         assert_eq!(seconds("120"), Some(120));
         assert_eq!(seconds("99999999999999999999999"), Some(u64::MAX));
         assert_eq!(seconds("Mon, 23 Nov 2026 22:02:00 GMT"), Some(120));
+        assert_eq!(seconds("Monday, 23-Nov-26 22:02:00 GMT"), Some(120), "as RFC 850 has it");
+        assert_eq!(seconds("Mon Nov 23 22:02:00 2026"), Some(120), "as C writes it");
+        assert!(seconds("Fri, 31 Dec 9999 23:59:59 GMT").is_some());
         assert_eq!(seconds("Mon, 23 Nov 2026 21:00:00 GMT"), Some(0), "a time that has passed is now");
         for none in ["", "-1", "1.5", "soon", "Mon, 23 Nov 2026 22:02:00", "2026-11-23T22:02:00Z", "GMT"] {
             assert_eq!(seconds(none), None, "{none}");
