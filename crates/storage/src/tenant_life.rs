@@ -20,6 +20,8 @@ use crate::{Error, Store};
 const DELETE: &str = "UPDATE tenants SET status = 'deleted', deleted_at = now(), erase_due_at = now(), updated_at = now() WHERE id = $1";
 const REVOKE: &str =
     "UPDATE api_keys SET revoked_at = now(), previous_digest = NULL, previous_until = NULL WHERE tenant_id = $1 AND revoked_at IS NULL";
+/// In the order of their ids, as whoever settles locks them.
+const SILENCE: &str = "UPDATE webhooks SET active = false, updated_at = now() WHERE id = ANY(ARRAY(SELECT id FROM webhooks WHERE tenant_id = $1 AND active ORDER BY id FOR UPDATE))";
 
 /// A turn in a tenant's life.
 #[derive(Clone, Copy)]
@@ -49,8 +51,8 @@ impl Store {
         self.tenant_turn(permit, id, Turn::Resume).await
     }
 
-    /// Deletes the tenant with this id: from this commit on there is no such tenant, its keys are revoked, and nothing that it has queued is leased. Its
-    /// data is [erased](Self::tenant_erase) bit by bit. One that is deleted already stays so. `false`: there never was such a tenant.
+    /// Deletes the tenant with this id: from this commit on there is no such tenant, its keys are revoked, nothing that it has queued is leased, and its
+    /// webhooks are told nothing more. Its data is [erased](Self::tenant_erase) bit by bit. One that is deleted already stays so. `false`: there never was such a tenant.
     ///
     /// # Errors
     ///
@@ -66,6 +68,7 @@ impl Store {
             let ended = diesel::sql_query(DELETE).bind::<SqlUuid, _>(id.as_uuid());
             ended.execute(connection).await?;
             let keys = diesel::sql_query(REVOKE).bind::<SqlUuid, _>(id.as_uuid()).execute(connection).await?;
+            diesel::sql_query(SILENCE).bind::<SqlUuid, _>(id.as_uuid()).execute(connection).await?;
             let after = Some(json!({"deleted": true, "keys_revoked": keys}));
             let entry = Entry { before: Some(tenant_json(&old)), after, ..of_tenant(Entry::by_platform(&permit), id) };
             self.audit(connection, AuditAction::TenantDelete, entry).await?;

@@ -1,5 +1,7 @@
 //! What attempts say of a webhook: when it is disabled, and what is not held against it.
 
+use crate::tenants::platform;
+
 use super::*;
 
 #[tokio::test]
@@ -80,4 +82,20 @@ async fn many_results_are_one_commit_and_the_last_of_them_is_how_a_webhook_stand
     let settled = place.store.webhook_settle(&system(), &settlements).await.unwrap();
     assert_eq!(settled.disabled, [(hook.id, WebhookFault::Gone)]);
     assert_eq!(place.ask("SELECT count(*) FROM webhook_attempts").await, "6");
+}
+
+#[tokio::test]
+async fn the_webhooks_of_a_deleted_tenant_are_told_nothing_more() {
+    let place = Place::new().await;
+    let (tenant, other) = (place.tenant().await, webhook(&place, &ALL).await.0);
+    let writing = place.keyed(Some(tenant), Permission::WebhooksWrite).await;
+    let write = writing.permit().unwrap();
+    let theirs = place.store.webhook_create(&write, &wanted(&ALL)).await.unwrap();
+    place.store.webhook_test(&write, theirs.id).await.unwrap().unwrap();
+    accept(&place.store, &tenant_admin(tenant).permit().unwrap(), |_| {}).await;
+    place.store.webhook_test(&admin().permit().unwrap(), other.id).await.unwrap().unwrap();
+    assert_eq!(place.store.webhook_look(&system(), None).await.unwrap().due.len(), 2);
+    assert!(place.store.tenant_delete(&platform(), tenant).await.unwrap());
+    let told: Vec<_> = leased(&place).await.iter().map(|lease| lease.work().webhook_id).collect();
+    assert_eq!(told, [other.id], "that of another alone");
 }
