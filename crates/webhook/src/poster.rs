@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use rustls::pki_types::ServerName;
 use selfmx_domain::{EventId, Reach, WebhookId, WebhookSecret, WebhookUrl};
 use time::OffsetDateTime;
@@ -81,7 +82,8 @@ impl Poster {
         })
     }
 
-    /// Posts once, over a connection that was kept from an earlier post where there is one. Where the endpoint has closed that meanwhile, over a new one.
+    /// Posts once, over a connection that was kept from an earlier post where there is one. Where the endpoint has closed that meanwhile, or gives it up with a 408,
+    /// over a new one.
     ///
     /// # Errors
     ///
@@ -92,6 +94,8 @@ impl Poster {
             match line.connection.exchange(request(post)?, post.at, deadline).await {
                 // Whether the endpoint had the event before it closed nobody knows: it is posted at least once.
                 Err(PostError::Closed(_)) => {}
+                // It had given up waiting for the next one before it came: not its answer, and the event may be repeated (RFC 9110 section 15.5.9).
+                Ok(answer) if answer.status == StatusCode::REQUEST_TIMEOUT => {}
                 done => return self.keep(whose, line, done, deadline).await,
             }
         }

@@ -84,6 +84,19 @@ async fn where_the_endpoint_has_closed_it_meanwhile_the_post_goes_over_a_new_one
 }
 
 #[tokio::test]
+async fn where_it_gives_a_kept_connection_up_the_post_goes_over_a_new_one() {
+    let timed_out = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_vec();
+    let act = Act::Then(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec(), timed_out.clone());
+    let (endpoint, poster) = (Endpoint::start(act).await, Poster::new(&anywhere()).unwrap());
+    for _ in 0..3 {
+        assert_eq!(posts(&poster, WEBHOOK, &endpoint.url("http", "127.0.0.1")).await.unwrap().status, 204);
+    }
+    assert_eq!(endpoint.seen(|seen| (seen.connections, seen.requests.len())), (3, 5));
+    let always = Endpoint::start(Act::Say(timed_out)).await;
+    assert_eq!(posts(&poster, OTHER, &always.url("http", "127.0.0.1")).await.unwrap().status, 408, "who says so at once has said it");
+}
+
+#[tokio::test]
 async fn what_is_said_after_an_answer_is_no_answer_to_the_next_post() {
     let act = Act::Keep(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 500 Forged\r\ncontent-length: 0\r\n\r\n".to_vec());
     let (endpoint, poster) = (Endpoint::start(act).await, Poster::new(&anywhere()).unwrap());

@@ -30,6 +30,8 @@ pub(crate) enum Act {
     Hang(Vec<u8>),
     /// Says this to each request that comes over a connection.
     Keep(Vec<u8>),
+    /// Says the first to a connection's first request, and the second to the next one, and closes.
+    Then(Vec<u8>, Vec<u8>),
 }
 
 impl Act {
@@ -121,7 +123,12 @@ impl Endpoint {
 }
 
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, act: Act, seen: &Mutex<Seen>) {
-    while served(&mut stream, &act, seen).await {}
+    let mut act = act;
+    while served(&mut stream, &act, seen).await {
+        if let Act::Then(_, second) = act {
+            act = Act::Say(second);
+        }
+    }
 }
 
 /// Serves one request, and tells whether another may follow.
@@ -136,7 +143,7 @@ async fn served(mut stream: impl AsyncRead + AsyncWrite + Unpin, act: &Act, seen
     }
     seen.lock().unwrap().requests.push(String::from_utf8(request).unwrap());
     let (first, again, times) = match act {
-        Act::Say(octets) | Act::Hang(octets) | Act::Keep(octets) => (octets.clone(), Vec::new(), 0),
+        Act::Say(octets) | Act::Hang(octets) | Act::Keep(octets) | Act::Then(octets, _) => (octets.clone(), Vec::new(), 0),
         Act::Repeat(first, again, times) => (first.clone(), again.clone(), *times),
     };
     let _ = stream.write_all(&first).await;
@@ -152,7 +159,7 @@ async fn served(mut stream: impl AsyncRead + AsyncWrite + Unpin, act: &Act, seen
         let _ = stream.read(&mut buffer).await;
         return false;
     }
-    if matches!(act, Act::Keep(_)) {
+    if matches!(act, Act::Keep(_) | Act::Then(..)) {
         return true;
     }
     let _ = stream.shutdown().await;
