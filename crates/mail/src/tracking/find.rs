@@ -32,8 +32,8 @@ pub(super) enum Link {
         /// What the value says.
         target: String,
     },
-    /// It is not to be tracked, and these octets say so.
-    Untracked(Range<usize>),
+    /// It is not to be tracked: the octets that say so, and what takes their place.
+    Untracked(Range<usize>, &'static str),
 }
 
 /// Reads the HTML: `a` and `area` with their first `href`, and the end of the body.
@@ -103,8 +103,8 @@ impl Finder<'_> {
     fn close(&mut self) -> Option<State> {
         let Tag { link, untracked, raw, .. } = std::mem::take(&mut self.tag);
         if !untracked.is_empty() {
-            let places = untracked.into_iter().filter_map(|at| self.attribute_at(at, NO_TRACK)).map(|(whole, _)| self.cut(whole));
-            self.links.extend(places.map(Link::Untracked).collect::<Vec<_>>());
+            let places = untracked.into_iter().filter_map(|at| self.attribute_at(at, NO_TRACK)).filter_map(|(whole, _)| self.cut(whole));
+            self.links.extend(places.map(|(place, instead)| Link::Untracked(place, instead)).collect::<Vec<_>>());
             return raw;
         }
         if let Some((at, target)) = link
@@ -142,16 +142,22 @@ impl Finder<'_> {
         Some((at..value.end, Some(value)))
     }
 
-    /// An attribute with the blank before it, unless its neighbours would then be one.
-    fn cut(&self, attribute: Range<usize>) -> Range<usize> {
-        let before = attribute.start.checked_sub(1).filter(|at| self.html.get(*at).is_some_and(|octet| is_blank(*octet)));
-        let parts = self.html.get(attribute.end).is_some_and(|octet| is_blank(*octet) || matches!(octet, b'>' | b'/'));
-        // A `/` that would come to stand before the `>` would close an element of SVG.
-        let closes = attribute.start.checked_sub(2).is_some_and(|at| self.html.get(at) == Some(&b'/'));
-        match before {
-            Some(before) if parts && !closes => before..attribute.end,
-            _ => attribute,
+    /// How an attribute is taken away: with the blank before it where its neighbours then stay apart. A blank alone means nothing in a tag, so where there was
+    /// none it leaves one. It stays where it keeps a `=` from the name before it.
+    fn cut(&self, attribute: Range<usize>) -> Option<(Range<usize>, &'static str)> {
+        let octet = |at: Option<usize>| at.and_then(|at| self.html.get(at)).copied();
+        if octet(Some(self.after_blanks(attribute.end))) == Some(b'=') {
+            return None;
         }
+        let before = attribute.start.checked_sub(1);
+        if !octet(before).is_some_and(is_blank) {
+            return Some((attribute, " "));
+        }
+        let parts = octet(Some(attribute.end)).is_some_and(|octet| is_blank(octet) || octet == b'>');
+        // A `/` that would come to stand before the `>` would close an element of SVG.
+        let closes = octet(attribute.start.checked_sub(2)) == Some(b'/');
+        let start = before.filter(|_| parts && !closes).unwrap_or(attribute.start);
+        Some((start..attribute.end, ""))
     }
 
     fn after_blanks(&self, at: usize) -> usize {

@@ -28,7 +28,7 @@ pub(super) fn rewritten(html: &str, tracks: &Tracks) -> String {
 /// What is put in the place of a link; nothing where it stays as it is.
 fn edit(link: Link, own: &str, tracks: &Tracks) -> Option<(Range<usize>, String)> {
     match link {
-        Link::Untracked(place) => Some((place, String::new())),
+        Link::Untracked(place, instead) => Some((place, instead.to_owned())),
         Link::To { target, .. } if target.trim_start().starts_with(own) => None,
         // A token means nothing in HTML, with or without quotes, and neither does what is before it.
         Link::To { place, target } => Some((place, tracks.link(LinkTarget::read(&target)?)?)),
