@@ -21,19 +21,24 @@ async fn one_connection_serves_many_messages_and_is_replaced_after_a_while() {
     sink.ledger().until("three goodbyes", |ledger| ledger.commands().iter().filter(|(_, command)| command == "QUIT").count() == 3).await;
 }
 
-#[tokio::test]
-async fn no_more_connections_than_allowed_are_made() {
-    let sink = Sink::well_behaved().await;
-    let relay = Arc::new(Relay::new(RelaySettings { pool_size: 3, ..settings(sink.address()) }).unwrap());
+/// Hands sixty messages over at once, each of which is delivered.
+async fn sixty_at_once(relay: &Arc<Relay>) {
     let sending: Vec<_> = (0..60)
         .map(|_| {
-            let relay = Arc::clone(&relay);
+            let relay = Arc::clone(relay);
             tokio::spawn(async move { relay.deliver(&to(&["a"]), &plain_message()).await })
         })
         .collect();
     for sent in sending {
         assert_eq!(kinds(&sent.await.unwrap()), ["delivered"]);
     }
+}
+
+#[tokio::test]
+async fn no_more_connections_than_allowed_are_made() {
+    let sink = Sink::well_behaved().await;
+    let relay = Arc::new(Relay::new(RelaySettings { pool_size: 3, ..settings(sink.address()) }).unwrap());
+    sixty_at_once(&relay).await;
     assert!(sink.ledger().connections() <= 3, "{}", sink.ledger().connections());
     assert_eq!(sink.ledger().delivered_count(), 60);
 }
@@ -44,15 +49,7 @@ async fn who_is_turned_away_for_the_number_of_connections_waits_for_one_of_them(
     let slow = Fault::new(Phase::FinalDot, Act::Late(Duration::from_millis(10)));
     let sink = Sink::start(SinkSettings { most_connections: Some(2), faults: vec![slow], ..SinkSettings::default() }).await;
     let relay = Arc::new(Relay::new(settings(sink.address())).unwrap());
-    let sending: Vec<_> = (0..60)
-        .map(|_| {
-            let relay = Arc::clone(&relay);
-            tokio::spawn(async move { relay.deliver(&to(&["a"]), &plain_message()).await })
-        })
-        .collect();
-    for sent in sending {
-        assert_eq!(kinds(&sent.await.unwrap()), ["delivered"]);
-    }
+    sixty_at_once(&relay).await;
     assert_eq!(sink.ledger().delivered_count(), 60);
     assert!(sink.ledger().connections() <= 20, "{}: it is not asked again and again", sink.ledger().connections());
 }
